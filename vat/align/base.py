@@ -1,0 +1,80 @@
+"""What changes a model. A strategy yields states of it: a prompt strategy one, a training strategy one per checkpoint."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from vat.data.base import Probes
+from vat.models.base import Capabilities, Model
+from vat.settings import settings
+from vat.theory.base import Theory
+from vat.types import Judgements, Probe, Shot
+
+
+class State(NamedTuple):
+    """A model as it answers at one step: the model itself and the shots that precede every question."""
+
+    step: int
+    model: Model
+    shots: tuple[Shot, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a strategy is asked to do.
+
+    train: probes it may use; none of their scenes is tested.
+    ask: the model's own judgements of probes, after no shots.
+    """
+
+    theory: Theory
+    train: Probes
+    model: Model
+    value: str
+    direction: int
+    replicate: int
+    ask: Callable[[Sequence[Probe]], Judgements]
+
+
+@settings
+class Strategy(ABC):
+    """Base of all strategies.
+
+    has_target: whether it pushes a value; if not, value, direction and replicate are no part of the job.
+    """
+
+    has_target: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What people call it, in tables and MLflow."""
+
+    @property
+    def shots_shown(self) -> int | None:
+        """How many examples precede a question, None where there are none."""
+        return None
+
+    @abstractmethod
+    def identity(self) -> dict[str, object]:
+        """Its name and the settings that determine its states: part of a job's key."""
+
+    @abstractmethod
+    def check(self, capabilities: Capabilities) -> None:
+        """Find out before anything starts whether it can be used with such a model.
+
+        Raises:
+            ConfigError: It cannot, or its settings are wrong.
+        """
+
+    @abstractmethod
+    def states(self, task: Task) -> Iterator[State]:
+        """The states to judge, in order of their step.
+
+        Raises:
+            DataError: The train probes do not suffice.
+            BackendError: The model failed.
+        """

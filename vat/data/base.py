@@ -1,0 +1,104 @@
+"""What a data source gives: probes, split by scene, with a digest that names them.
+
+Shapes: S scenes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from vat.data.split import draw_scenes
+from vat.errors import DataError
+from vat.settings import settings
+from vat.theory.base import Theory
+from vat.types import Probe
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Probes in scene order."""
+
+    rows: tuple[Probe, ...]
+
+    @cached_property
+    def scenes(self) -> tuple[str, ...]:
+        """Scene ids in order of first appearance, (S,)."""
+        return tuple(dict.fromkeys(row.scene_id for row in self.rows))
+
+    @cached_property
+    def scene_factors(self) -> dict[str, tuple[str, ...]]:
+        """What the scenes share: factor name → its level for each of the S scenes."""
+        first = {row.scene_id: row for row in reversed(self.rows)}
+        return {"country": tuple(first[s].country for s in self.scenes), "topic": tuple(first[s].topic for s in self.scenes)}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over every field of every probe, in order."""
+        total = hashlib.sha256()
+        for row in self.rows:
+            total.update(repr(tuple(row)).encode())
+        return total.hexdigest()
+
+    def of_scenes(self, scenes: Sequence[str]) -> Probes:
+        """The probes of these scenes, in the present order."""
+        wanted = set(scenes)
+        return Probes(tuple(row for row in self.rows if row.scene_id in wanted))
+
+
+@dataclass(frozen=True)
+class Split:
+    """Train and test probes; no scene is on both sides."""
+
+    train: Probes
+    test: Probes
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of both sides."""
+        return hashlib.sha256(f"{self.train.digest} {self.test.digest}".encode()).hexdigest()
+
+
+@settings
+class DataSource(ABC):
+    """Base of all data sources.
+
+    test_share: share of the scenes that is held out.
+    split_seed: which scenes those are.
+    limit: use only so many test scenes, spread over countries and topics (None: all of them).
+    """
+
+    test_share: float
+    split_seed: int
+    limit: int | None
+
+    @abstractmethod
+    def probes(self, theory: Theory) -> Probes:
+        """All probes of the source, checked against the theory.
+
+        Raises:
+            ConfigError: The source is not there or does not fit the theory.
+            DataError: A row breaks a rule; the message names it.
+        """
+
+    def split(self, theory: Theory) -> Split:
+        """Probes by scene, train and test, balanced by country and by topic (Value Alignment Tax, section 4: 70–30 by scene).
+
+        Raises:
+            ConfigError, DataError: As `probes`; or too few scenes.
+        """
+        everything = self.probes(theory)
+        if len(everything.scenes) < 4:
+            raise DataError(f"data: needs at least 4 scenes, to hold some out; got {len(everything.scenes)}. Add scenes.")
+        count = math.ceil(self.test_share * len(everything.scenes))
+        test = draw_scenes(everything.scenes, everything.scene_factors, count=count, seed=self.split_seed)
+        train = [scene for scene in everything.scenes if scene not in set(test)]
+        if self.limit is not None:
+            test = draw_scenes(test, everything.of_scenes(test).scene_factors, count=self.limit, seed=self.split_seed)
+        if len(test) < 3:
+            raise DataError(f"data: coupling over scenes needs at least 3 test scenes; got {len(test)}. Raise data.test_share or data.limit.")
+        return Split(everything.of_scenes(train), everything.of_scenes(test))

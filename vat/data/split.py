@@ -1,0 +1,43 @@
+"""Drawing scenes at random so that every country and every topic gives its share.
+
+Shapes: S scenes, F factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+def draw_scenes(scenes: Sequence[str], factors: Mapping[str, Sequence[str]], *, count: int, seed: int) -> list[str]:
+    """Draw `count` of S scenes, as balanced over the levels of each factor as the numbers allow.
+
+    One scene at a time, each time from those whose levels are furthest behind their share, at random among equals.
+
+    Args:
+        scenes: S distinct scene ids.
+        factors: Factor name → level of each scene.
+        count: How many to draw; all of them when count ≥ S.
+        seed: Same seed, same draw.
+    Returns:
+        The drawn ids in the order of `scenes`.
+    Source: Value Alignment Tax, section 4 (stratified split at scenario level). Differs: balanced by country and by topic, each for itself.
+    """
+    if count >= len(scenes):
+        return list(scenes)
+    codes_FS = [np.unique(np.asarray(levels), return_inverse=True)[1] for levels in factors.values()]
+    share_F = [np.bincount(codes_S) * count / len(scenes) for codes_S in codes_FS]
+    drawn_F = [np.zeros_like(share_) for share_ in share_F]
+    left_S = np.random.default_rng(seed).permutation(len(scenes))
+    chosen = []
+    for _ in range(count):
+        # Marginal cost of one more scene in a cell: the squared distance to its share grows by 2 * (drawn - share) + 1.
+        cost_S = sum((drawn - share)[codes[left_S]] for drawn, share, codes in zip(drawn_F, share_F, codes_FS, strict=True))
+        first = int(np.argmin(np.round(cost_S, 9))) if len(codes_FS) else 0
+        scene = int(left_S[first])
+        left_S = np.delete(left_S, first)
+        chosen.append(scene)
+        for drawn, codes in zip(drawn_F, codes_FS, strict=True):
+            drawn[codes[scene]] += 1
+    return [scenes[n] for n in sorted(chosen)]

@@ -1,0 +1,1 @@
+"""What a value gained and what it cost the others; numbers only."""

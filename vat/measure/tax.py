@@ -1,0 +1,178 @@
+"""The value alignment tax: what pushing one value gained, and how far it dragged the others along.
+
+Shapes: S scenes, V values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from vat.errors import DataError
+from vat.measure.coupling import checked, couple
+from vat.measure.gain import gain_normalised_deviation, mean_interval
+from vat.measure.null import chance_level, chi2_p, permutation_null
+from vat.types import Floats
+
+Form = Literal["rms", "frobenius"]
+
+
+@dataclass(frozen=True)
+class TaxReport:
+    """Everything measured on one state of a model against the state before. NaN: not defined for these shifts.
+
+    n_scenes: scenes with an observed target shift.
+    gain, gain_low, gain_high: direction × mean shift of the target, in units of evidence (-2 … 2), with its 95% interval.
+    shift, gnd: (V,) mean shift of each value, and the same per unit of |gain|.
+    coupling: (V, V) Spearman correlations; value_tax: (V,) VAT; live: (V,) values that moved at all.
+    nvat, nvat_frobenius: system tax in both forms; nvat_null: its level under independence.
+    nvat_excess_sq, nvat_excess: nvat² - null², signed, and the root of its positive part.
+    nvat_p: coupling beyond the scene factors; nvat_p_free: scenes taken as exchangeable; nvat_p_chi2: closed form of the latter.
+    gini, gini_null: centralisation of the tax, and its mean under independence.
+    """
+
+    n_scenes: int
+    gain: float
+    gain_low: float
+    gain_high: float
+    shift: Floats
+    gnd: Floats
+    coupling: Floats
+    value_tax: Floats
+    live: np.ndarray
+    nvat: float
+    nvat_frobenius: float
+    nvat_null: float
+    nvat_excess_sq: float
+    nvat_excess: float
+    nvat_p: float
+    nvat_p_free: float
+    nvat_p_chi2: float
+    gini: float
+    gini_null: float
+
+
+def measure_tax(
+    pre_SV: np.ndarray,
+    post_SV: np.ndarray,
+    *,
+    target: int,
+    direction: int,
+    factors: Mapping[str, Sequence[str]] | None = None,
+    n_perm: int,
+    seed: int,
+) -> TaxReport:
+    """Measure what changed between two value states of a model on the same scenes.
+
+    Args:
+        pre_SV, post_SV: (S, V) value states in [-1, 1] from `paired_states`, NaN where nothing was observed in both.
+        target: Column of the value that was pushed.
+        direction: 1 if it was pushed up, -1 if down.
+        factors: What scenes share (country, topic): name → level of each scene. None: scenes are exchangeable and nvat_p is nvat_p_free.
+        n_perm: Permutations for the p-values; the smallest possible p is 1 / (n_perm + 1).
+        seed: Of the permutations.
+    Raises:
+        DataError: Shapes differ, states outside [-1, 1], fewer than 3 scenes or 2 values, or factors of another length.
+    Source: Value Alignment Tax, section 3. Differs: see the fields, and every tax comes with its level under independence.
+    """
+    pre_SV, post_SV = _state(pre_SV, "pre_SV"), _state(post_SV, "post_SV")
+    if pre_SV.shape != post_SV.shape:
+        raise DataError(f"post_SV: must have the shape of pre_SV; got {post_SV.shape} and {pre_SV.shape}. Pair them with paired_states.")
+    if not 0 <= target < pre_SV.shape[1] or direction not in (1, -1):
+        raise DataError(f"target, direction: a column of the states, and 1 or -1; got {target} and {direction}. Fix them.")
+    shift_SV = checked(post_SV - pre_SV)
+    n_scenes, gain, low, high = mean_interval(direction * shift_SV[:, target])
+    couplings = couple(shift_SV)
+    live_V, count_VV, value_tax_V = couplings.live_V, couplings.count_VV, value_tax(couplings.coupling_VV)
+    null_sq = chance_level(count_VV, live_V)
+    free = permutation_null(shift_SV, factors=None, n_perm=n_perm, seed=seed)
+    within = permutation_null(shift_SV, factors=factors, n_perm=n_perm, seed=seed) if factors else free
+    nvat = system_tax(couplings.coupling_VV) if live_V.sum() > 1 else np.nan
+    return TaxReport(
+        n_scenes=n_scenes, gain=gain, gain_low=low, gain_high=high,
+        shift=_column_means(shift_SV),
+        gnd=gain_normalised_deviation(shift_SV, target=target),
+        coupling=couplings.coupling_VV, value_tax=value_tax_V, live=live_V,
+        nvat=nvat, nvat_frobenius=system_tax(couplings.coupling_VV, form="frobenius"), nvat_null=float(np.sqrt(null_sq)),
+        nvat_excess_sq=nvat**2 - null_sq, nvat_excess=float(np.sqrt(max(0.0, nvat**2 - null_sq))) if nvat == nvat else np.nan,
+        nvat_p=within.p, nvat_p_free=free.p, nvat_p_chi2=chi2_p(couplings.coupling_VV, count_VV, live_V),
+        gini=gini(value_tax_V[live_V]) if live_V.sum() > 1 else np.nan, gini_null=free.gini,
+    )  # fmt: skip
+
+
+def value_tax(R: np.ndarray) -> Floats:
+    """VAT(u): how strongly each value's shifts go together with those of all others.
+
+    Args:
+        R: (V, V) coupling matrix.
+    Returns:
+        (V,) Euclidean norm of each row without its diagonal entry, in [0, sqrt(V - 1)].
+    Raises:
+        DataError: R is not square, or not finite.
+    Source: Value Alignment Tax, section 3.1. Differs: the diagonal, which is 1 by definition, is left out.
+    """
+    return np.linalg.norm(_off_diagonal(R), axis=1)
+
+
+def system_tax(R: np.ndarray, *, form: Form = "rms") -> float:
+    """nVAT: one number for the coupling of the whole system.
+
+    Args:
+        R: (V, V) coupling matrix; a value whose row is 0 off the diagonal never moved.
+        form: `rms`, root mean square of the off-diagonal entries between values that moved, in [0, 1] (0 if there is no such pair);
+            `frobenius`, the paper's formula ‖R‖_F / sqrt(V) with its unit diagonal, at least 1.
+    Raises:
+        DataError: R is not square, or not finite.
+    Source: Value Alignment Tax, section 3.1. Differs: `rms`; the paper's formula cannot give the values of its Table 2.
+    """
+    off_VV = _off_diagonal(R)
+    if form == "frobenius":
+        return float(np.sqrt(((off_VV + np.eye(len(off_VV))) ** 2).sum() / len(off_VV)))
+    live = int((off_VV != 0).any(axis=1).sum())
+    return float(np.sqrt((off_VV**2).sum() / (live * (live - 1)))) if live > 1 else 0.0
+
+
+def gini(x: np.ndarray) -> float:
+    """Gini coefficient of non-negative numbers: 0 if all are equal, (n - 1) / n if one has everything.
+
+    Args:
+        x: (n,) numbers; NaN is left out.
+    Returns:
+        The coefficient; 0 if all are 0, NaN if there is none.
+    Raises:
+        DataError: A negative or infinite number.
+    Source: Value Alignment Tax, section 3.1 (tax centralization). Differs: none.
+    """
+    x = np.asarray(x, dtype=float).ravel()
+    x = np.sort(x[~np.isnan(x)])
+    if np.isinf(x).any() or (x < 0).any():
+        raise DataError(f"x: a Gini coefficient needs finite numbers that are not negative; got {x.min()} … {x.max()}. Check the input.")
+    if not len(x):
+        return float("nan")
+    total = x.sum()
+    if total == 0:
+        return 0.0
+    return float(((2 * np.arange(1, len(x) + 1) - len(x) - 1) * x).sum() / (len(x) * total))
+
+
+def _off_diagonal(R: np.ndarray) -> Floats:
+    R = np.array(R, dtype=float)
+    if R.ndim != 2 or R.shape[0] != R.shape[1] or not np.isfinite(R).all():
+        raise DataError(f"R: must be a finite square matrix; got shape {R.shape}, finite: {bool(np.isfinite(R).all())}. Use coupling_matrix.")
+    np.fill_diagonal(R, 0.0)
+    return R
+
+
+def _state(state_SV: np.ndarray, name: str) -> Floats:
+    state_SV = np.asarray(state_SV, dtype=float)
+    if (np.abs(state_SV[~np.isnan(state_SV)]) > 1 + 1e-9).any():
+        raise DataError(f"{name}: value states lie in [-1, 1]; got {np.nanmax(np.abs(state_SV)):g}. Make them with paired_states.")
+    return state_SV
+
+
+def _column_means(shift_SV: Floats) -> Floats:
+    count_V = (~np.isnan(shift_SV)).sum(axis=0)
+    return np.divide(np.nansum(shift_SV, axis=0), count_V, out=np.full(len(count_V), np.nan), where=count_V > 0)

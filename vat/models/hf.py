@@ -1,0 +1,281 @@
+"""model=hf model.name=…: any causal language model of Hugging Face, by name or from a local directory.
+
+Shapes: N prompts, P tokens shared by all of them, B prompts of a batch, T tokens, W vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from vat.errors import BackendError, ConfigError, shown
+from vat.models.base import Capabilities, Model, Progress
+from vat.settings import settings
+from vat.types import LABELS, LabelScores, Prompt
+
+if TYPE_CHECKING:
+    import torch
+
+SHORTEST_SHARED = 16
+"""Fewer shared tokens than this are not worth a cache of their own."""
+
+
+class Encoded(NamedTuple):
+    """Token ids of N prompts, each ending where the answer's token would come; and the five tokens that answer."""
+
+    ids: list[list[int]]
+    labels: list[int]
+
+
+class Batch(NamedTuple):
+    """Which prompts are answered together, and their tokens after the shared ones."""
+
+    rows: list[int]
+    ids: list[list[int]]
+
+
+@settings
+class LocalModel(Model):
+    """A causal language model in this process.
+
+    dtype: of the weights; part of what determines the answers.
+    device: `auto` takes a GPU if there is one, else the CPU; or a name of torch, as `cuda:1`.
+    batch_tokens: prompts × tokens of one forward pass at most, shared prefix included; lower it if memory runs out.
+    template_options: passed on to the chat template, as {enable_thinking: false}.
+    """
+
+    dtype: Literal["float32", "bfloat16", "float16"]
+    device: str
+    batch_tokens: int
+    template_options: dict[str, Any]
+
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """Hub name or directory."""
+
+    @property
+    def wanted_revision(self) -> str | None:
+        """Commit, tag or branch on the hub."""
+        return None
+
+    def identity(self) -> dict[str, object]:
+        """Exact revision and dtype; path, batch size and device are left out, being no more than rounding.
+
+        Raises:
+            BackendError: The model is not there.
+        """
+        return {"revision": self.exact_revision, "dtype": self.dtype, "template_options": self.template_options}
+
+    def capabilities(self) -> Capabilities:
+        """Trainable, without caveat."""
+        return Capabilities(trainable=True, caveat="")
+
+    def check(self, prompt: Prompt) -> None:
+        """Load the tokenizer and encode one prompt.
+
+        Raises:
+            ConfigError: A chat prompt for a model without a chat template; labels that are not single tokens; a prompt too long.
+            BackendError: The model's files are not there.
+        """
+        self._encode([prompt])
+
+    @cached_property
+    def exact_revision(self) -> str:
+        """The commit of a hub model; for a directory, a digest of its files."""
+        folder = Path(self.source)
+        if folder.is_dir():
+            total = hashlib.sha256()
+            for file in sorted(p for p in folder.iterdir() if p.suffix in {".json", ".jinja", ".safetensors", ".model", ".txt"}):
+                with file.open("rb") as content:
+                    total.update(f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}".encode())
+            return total.hexdigest()
+        commit = getattr(self._config, "_commit_hash", None)
+        if not commit:
+            raise BackendError(f"model.name={self.source}: must be on the hub or a directory; got no commit for it. Check the name.")
+        return str(commit)
+
+    def rate(self, prompts: Sequence[Prompt], progress: Progress = lambda done: None) -> LabelScores:
+        """One forward pass per batch. What all prompts begin with is computed once; the rest is padded on the right, so that no mask
+        is needed: nothing before the last real token sees the padding.
+
+        Raises:
+            ConfigError: As `check`.
+            BackendError: The weights are not there, memory ran out, or the model gave NaN.
+        """
+        import torch
+
+        encoded = self._encode(prompts)
+        shared = _worth_sharing(encoded.ids)
+        probability_N5, mass_N = np.empty((len(prompts), len(LABELS))), np.empty(len(prompts))
+        with torch.inference_mode():
+            prefix = self._prefix(encoded.ids[0][:shared]) if shared else None
+            for batch in _batches([ids[shared:] for ids in encoded.ids], shared, self.batch_tokens):
+                log_B5 = self._last_log_probabilities(batch.ids, prefix, shared)[:, encoded.labels].double().cpu().numpy()
+                if np.isnan(log_B5).any():
+                    raise BackendError(f"model {self.source}: must give numbers; got NaN in {self.dtype}. Use model.dtype=float32 or bfloat16.")
+                probability_B5 = np.exp(log_B5)
+                mass_N[batch.rows] = probability_B5.sum(axis=1)
+                probability_N5[batch.rows] = probability_B5 / np.maximum(mass_N[batch.rows, None], np.finfo(float).tiny)
+                progress(len(batch.rows))
+        return LabelScores(probability_N5, np.minimum(mass_N, 1.0))
+
+    def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
+        """Greedy continuation, one prompt at a time.
+
+        Raises:
+            ConfigError: As `check`.
+            BackendError: The weights are not there, or memory ran out.
+        """
+        import torch
+
+        texts = []
+        for ids in self._encode(prompts).ids:
+            given = torch.tensor([ids], device=self._loaded.device)
+            with torch.inference_mode():
+                made = self._loaded.generate(given, attention_mask=torch.ones_like(given), max_new_tokens=max_new_tokens, do_sample=False)
+            texts.append(str(self._tokenizer.decode(made[0, len(ids) :], skip_special_tokens=True)))
+        return texts
+
+    def _prefix(self, ids: list[int]) -> Any:
+        import torch
+
+        return self._loaded(input_ids=torch.tensor([ids], device=self._loaded.device), use_cache=True, logits_to_keep=1).past_key_values
+
+    def _last_log_probabilities(self, ids: list[list[int]], prefix: Any, shared: int) -> torch.Tensor:
+        """(B, W) log-probabilities after the last token of each row, through the model's own head."""
+        import torch
+
+        model = self._loaded
+        last_B = torch.tensor([len(row) - 1 for row in ids])
+        width = int(last_B.max()) + 1
+        padded_BT = torch.tensor([row + row[-1:] * (width - len(row)) for row in ids], device=model.device)
+        kept, where_B = torch.unique(last_B, return_inverse=True)
+        options: dict[str, Any] = {"use_cache": False}
+        if prefix is not None:
+            cache = copy.deepcopy(prefix)
+            cache.reorder_cache(torch.zeros(len(ids), dtype=torch.long, device=model.device))
+            position_BT = torch.arange(shared, shared + width, device=model.device)[None].expand(len(ids), -1)
+            options = {"use_cache": True, "past_key_values": cache, "position_ids": position_BT}
+        try:
+            logits = model(input_ids=padded_BT, logits_to_keep=kept.to(model.device), **options).logits
+        except torch.OutOfMemoryError as error:
+            raise BackendError(f"model {self.source}: ran out of memory on {len(ids)} prompts. Lower model.batch_tokens from {self.batch_tokens}.") from error
+        return logits[torch.arange(len(ids)), where_B].float().log_softmax(-1)
+
+    def _encode(self, prompts: Sequence[Prompt]) -> Encoded:
+        texts = [self._render(prompt) for prompt in prompts]
+        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+        begin = [self._tokenizer.bos_token_id] if prompts[0].text and self._adds_bos else []
+        lead, labels = self._label_tokens(texts[0], prompts[0].labels)
+        ids = [begin + row + lead for row in ids]
+        longest, room = max(map(len, ids)), getattr(self._config, "max_position_embeddings", None)
+        if room is not None and longest > room:
+            raise ConfigError(f"model {self.source}: takes prompts of at most {room} tokens; got {longest}. Use fewer shots or another model.")
+        return Encoded(ids, labels)
+
+    def _render(self, prompt: Prompt) -> str:
+        if not prompt.messages:
+            return prompt.text
+        if not self._tokenizer.chat_template:
+            raise ConfigError(f"model {self.source}: elicit.format=chat needs a chat template; got a tokenizer without one. Use elicit.format=plain.")
+        turns = [message._asdict() for message in prompt.messages]
+        return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **self.template_options))
+
+    def _label_tokens(self, text: str, labels: Sequence[str]) -> tuple[list[int], list[int]]:
+        """Tokens that all labels begin with after this prompt (as a space), and the one token in which they differ."""
+        bare: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        whole: list[list[int]] = self._tokenizer([text + label for label in labels], add_special_tokens=False)["input_ids"]
+        shared = _common_length(whole)
+        tails = [row[shared:] for row in whole]
+        if shared < len(bare) or whole[0][: len(bare)] != bare or any(len(tail) != 1 for tail in tails) or len({tail[0] for tail in tails}) < len(labels):
+            pieces = {label: self._tokenizer.convert_ids_to_tokens(tail) for label, tail in zip(labels, tails, strict=True)}
+            raise ConfigError(f"model {self.source}: the labels 1 … 5 must be one token each after the prompt; got {shown(pieces)}. Use another model.")
+        return whole[0][len(bare) : shared], [tail[0] for tail in tails]
+
+    @cached_property
+    def _adds_bos(self) -> bool:
+        """Whether the model expects plain text to begin with a token of its own (a chat template writes it itself)."""
+        bos = self._tokenizer.bos_token_id
+        return bos is not None and self._tokenizer("a")["input_ids"][:1] == [bos]
+
+    @cached_property
+    def _config(self) -> Any:
+        return self._from_hub("AutoConfig")
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        return self._from_hub("AutoTokenizer")
+
+    @cached_property
+    def _loaded(self) -> Any:
+        import torch
+
+        device = self.device if self.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            return self._from_hub("AutoModelForCausalLM", dtype=getattr(torch, self.dtype)).to(device).eval()
+        except (RuntimeError, AssertionError) as error:
+            raise BackendError(f"model.device={self.device}: must be a device of this machine; got {shown(str(error), 80)}. Use model.device=cpu.") from error
+
+    def _from_hub(self, loader: str, **options: Any) -> Any:
+        import transformers
+
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
+        try:
+            return getattr(transformers, loader).from_pretrained(self.source, revision=self.wanted_revision, trust_remote_code=False, **options)
+        except (OSError, ValueError) as error:
+            raise BackendError(f"model.name={self.source}: must be a causal language model, on the hub or in a directory; got {shown(str(error), 100)}. Check the name.") from error
+
+
+@settings
+class HFModel(LocalModel):
+    """`name`: hub name or directory. `revision`: commit, tag or branch on the hub; the commit it stands for is what is recorded."""
+
+    name: str
+    revision: str | None
+
+    @property
+    def label(self) -> str:
+        """The name as given."""
+        return self.name
+
+    @property
+    def source(self) -> str:
+        """The name as given."""
+        return self.name
+
+    @property
+    def wanted_revision(self) -> str | None:
+        """As given."""
+        return self.revision
+
+
+def _common_length(ids: Sequence[list[int]]) -> int:
+    """How many first tokens all rows have in common."""
+    low, high = min(ids), max(ids)
+    return next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+
+
+def _worth_sharing(ids: Sequence[list[int]]) -> int:
+    """How many first tokens to compute once for all rows: at least one is left to each, and 0 if it is not worth a cache."""
+    length = min(_common_length(ids), min(map(len, ids)) - 1)
+    return length if length >= SHORTEST_SHARED and len(ids) > 1 else 0
+
+
+def _batches(ids: list[list[int]], shared: int, batch_tokens: int) -> list[Batch]:
+    """Rows of about the same length together, longest first, within the budget of tokens."""
+    batches: list[Batch] = []
+    order = sorted(range(len(ids)), key=lambda n: (-len(ids[n]), n))
+    while order:
+        size = max(1, batch_tokens // (shared + len(ids[order[0]])))
+        batches.append(Batch(order[:size], [ids[n] for n in order[:size]]))
+        order = order[size:]
+    return batches

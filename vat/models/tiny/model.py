@@ -1,0 +1,27 @@
+"""model=tiny: the embedded model as a local model whose files ship with the package."""
+
+from __future__ import annotations
+
+from vat.models.base import Capabilities
+from vat.models.hf import LocalModel
+from vat.models.tiny import CAVEAT, FOLDER
+from vat.settings import settings
+
+
+@settings
+class TinyModel(LocalModel):
+    """The embedded model; nothing to name."""
+
+    @property
+    def label(self) -> str:
+        """tiny."""
+        return "tiny"
+
+    @property
+    def source(self) -> str:
+        """The folder inside the package."""
+        return str(FOLDER)
+
+    def capabilities(self) -> Capabilities:
+        """Trainable; its numbers are never a finding."""
+        return Capabilities(trainable=True, caveat=CAVEAT)

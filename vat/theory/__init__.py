@@ -1,0 +1,1 @@
+"""What values exist: items, groups, definitions, the circle."""

@@ -1,0 +1,1 @@
+"""Job identity, locks, resume, and MLflow."""

@@ -1,0 +1,97 @@
+"""A job: its key, its folder, its lock, its result. What lies in the folder is enough to bring any MLflow server up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from vat.errors import DataError
+from vat.track.files import whole_file
+from vat.track.store import PartStore
+
+RESULT_VERSION = 1
+"""Raised when the same settings give other results than before; old jobs are then no longer taken for done."""
+
+
+def job_key(identity: Mapping[str, object]) -> str:
+    """First 16 hex digits of the SHA-256 of the canonical JSON of everything that determines a job's result."""
+    canonical = json.dumps({"result_version": RESULT_VERSION, **identity}, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+class Job:
+    """The folder `<root>/jobs/<key>`.
+
+    identity.json   what the key stands for
+    answers/<name>/ the model's answers, in parts, as they come
+    steps/<step>/   judgements, value states, coupling, figure of each measured state
+    result.json     the numbers; written last: the job is done when it is there
+    lock            held by the process that works on the job, for its life
+    """
+
+    def __init__(self, root: Path, identity: Mapping[str, object]) -> None:
+        self.identity = identity
+        self.key = job_key(identity)
+        self.folder = root / "jobs" / self.key
+
+    @contextlib.contextmanager
+    def held(self, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+        """Hold the job's lock; if another process has it, call `waiting` and wait. The system frees it when its owner dies."""
+        from filelock import FileLock, Timeout
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def answers(self, name: str) -> PartStore:
+        """Where the answers to one list of prompts are kept."""
+        return PartStore(self.folder / "answers" / name)
+
+    def step_folder(self, step: int) -> Path:
+        """Where the files of a measured state lie."""
+        folder = self.folder / "steps" / f"{step:06d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def result(self) -> dict[str, Any] | None:
+        """The result, or None while the job is not done.
+
+        Raises:
+            DataError: The file is not what this program writes.
+        """
+        path = self.folder / "result.json"
+        if not path.is_file():
+            return None
+        try:
+            result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}: must be JSON as a finished job leaves it; got a damaged file. Delete it to measure again.") from error
+        return result
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Write what the key stands for and the result; from now on the job is done."""
+        for name, content in (("identity.json", self.identity), ("result.json", _without_nan(result))):
+            with whole_file(self.folder / name) as draft:
+                draft.write_text(json.dumps(content, indent=1, allow_nan=False, default=str) + "\n", encoding="utf-8")
+
+
+def _without_nan(x: Any) -> Any:
+    """The same with None for what is not defined: JSON has no NaN."""
+    if isinstance(x, Mapping):
+        return {key: _without_nan(value) for key, value in x.items()}
+    if isinstance(x, list | tuple):
+        return [_without_nan(value) for value in x]
+    return None if isinstance(x, float) and not math.isfinite(x) else x

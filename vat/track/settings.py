@@ -1,0 +1,42 @@
+"""Where runs are kept."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from vat.errors import ConfigError
+from vat.settings import settings
+
+
+@settings
+class Tracking:
+    """`root`: folder of jobs, artifacts and the default database. `uri`: an MLflow server or database. `experiment`: its name there."""
+
+    root: str
+    uri: str | None
+    experiment: str
+
+    @property
+    def folder(self) -> Path:
+        """The root, absolute."""
+        return Path(self.root).absolute()
+
+    @property
+    def store_uri(self) -> str:
+        """Where MLflow keeps runs: as configured, or sqlite in the root."""
+        return self.uri or f"sqlite:///{self.folder / 'mlflow.db'}?timeout=60"
+
+    def check(self) -> None:
+        """Make the root and write into it once.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".write-", delete=True) as probe:
+                os.fsync(probe.fileno())
+        except OSError as error:
+            raise ConfigError(f"tracking.root: must be a folder that can be written; got {self.folder} ({error.strerror}). Use tracking.root=<folder>.") from error
