@@ -57,26 +57,18 @@ def read(cfg: DictConfig) -> AlignSpec:
     Raises:
         ConfigError: One line for each fault.
     """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        tree = OmegaConf.to_container(cfg, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"config: every reference must resolve; got {shown(str(error))}. Check the keys in ${{…}}.") from error
-    assert isinstance(tree, dict)
     faults: list[str] = []
     parts: dict[str, Any] = {}
     for group in GROUPS:
         try:
-            parts[group] = build(group, tree.get(group))
+            parts[group] = build(group, _plain(cfg, group))
         except VatError as error:
             faults.append(str(error))
-    scalars = {key: tree.get(key) for key in ("value", "direction", "replicate", "sweep")}
+    scalars = {key: _plain(cfg, key) for key in ("value", "direction", "replicate", "sweep")}
     faults += _scalar_faults(scalars)
     if faults:
         raise ConfigError("\n".join(faults))
-    return AlignSpec(**parts, **scalars)  # type: ignore[arg-type]
+    return AlignSpec(**parts, **scalars)
 
 
 def build(group: str, node: Any) -> Any:
@@ -100,6 +92,18 @@ def build(group: str, node: Any) -> Any:
         except ValidationError as error:
             raise ConfigError("\n".join(_lines(group, error, cls))) from error
     return _built[identity]
+
+
+def _plain(cfg: DictConfig, key: str) -> Any:
+    """A node as plain Python, with its references resolved."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        node = cfg.get(key)
+        return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{key}: every reference must resolve; got {shown(str(error))}. Check the keys in ${{…}}.") from error
 
 
 def _locate(group: str, target: object) -> Any:

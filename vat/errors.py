@@ -1,10 +1,10 @@
 """Every error a user may meet, as one tree. Each message is one line: `<where>: <rule>; got <value>. <next step>`.
 
-    VatError
-    ├── ConfigError          a setting is wrong, or settings contradict each other
-    ├── DataError            a file, a table or an array breaks a rule
-    ├── BackendError         a model could not be loaded or could not answer; `retryable` tells whether trying again may help
-    └── MissingDependency    an optional package is absent; `install` is the command that brings it
+VatError
+├── ConfigError          a setting is wrong, or settings contradict each other
+├── DataError            a file, a table or an array breaks a rule
+├── BackendError         a model could not be loaded or could not answer; `retryable` tells whether trying again may help
+└── MissingDependency    an optional package is absent; `install` is the command that brings it
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class BackendError(VatError):
         self.retryable = retryable
 
 
-class MissingDependency(VatError):
+class MissingDependency(VatError):  # noqa: N818 - the name that DESIGN and users know
     """An optional package is absent."""
 
     def __init__(self, package: str, *, needed_by: str, install: str) -> None:

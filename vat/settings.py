@@ -17,4 +17,5 @@ T = TypeVar("T")
 def settings(cls: type[T]) -> type[T]:
     """Make `cls` a validated frozen record; a wrong type or an unknown key raises pydantic's ValidationError."""
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
-    return dataclass(cls, frozen=True, kw_only=True, config=config)  # type: ignore[no-any-return, call-overload]
+    made: type[T] = dataclass(cls, frozen=True, kw_only=True, config=config)  # type: ignore[assignment]
+    return made

@@ -35,7 +35,8 @@ def draw_examples(train: Probes, theory: Theory, value: str, *, count: int, repl
     for polarity in (1, -1):
         side = [row for row in of_value if row.polarity == polarity]
         if len(side) < count // 2:
-            raise DataError(f"shots={count}: needs {count // 2} train probes of value {value} with polarity {polarity}; got {len(side)}. Use fewer shots.")
+            rule = f"needs {count // 2} train probes of value {value} with polarity {polarity}"
+            raise DataError(f"shots={count}: {rule}; got {len(side)}. Use fewer shots.")
         sides.append(_one_scene_each([side[n] for n in random.permutation(len(side))]))
     examples: list[Probe] = []
     for pair in zip(*sides, strict=False):

@@ -31,5 +31,5 @@ class Placebo(PromptStrategy):
         rating_N = task.ask(examples).rating_N
         if np.isnan(rating_N).any():
             lost = examples[int(np.flatnonzero(np.isnan(rating_N))[0])]
-            raise BackendError(f"strategy=placebo: needs the model's own rating of every example; got none for {lost.action!r}. Use another replicate.")
+            raise BackendError(f"strategy=placebo: needs the model's own rating of examples; got none for {lost.action!r}. Try another replicate.")
         return [int(rating) for rating in rating_N]

@@ -37,10 +37,11 @@ def probes_from_rows(rows: Rows, theory: Theory, *, where: str) -> Probes:
         probe = _probe(row, theory, f"{where}:{line}")
         context = (probe.country, probe.topic, probe.scene)
         if contexts.setdefault(probe.scene_id, context) != context:
-            raise DataError(f"{where}:{line}: a scene_id has one country, topic and scene; got other ones for {probe.scene_id!r}. Use a new scene_id.")
+            raise DataError(f"{where}:{line}: a scene_id has one country, topic, scene; got others for {probe.scene_id!r}. Use a new id.")
         identity = (probe.scene_id, probe.item, probe.polarity, probe.action)
         if identity in lines:
-            raise DataError(f"{where}:{line}: an action stands once per scene, item and polarity; got a duplicate item, as in line {lines[identity]}. Drop one.")
+            first = lines[identity]
+            raise DataError(f"{where}:{line}: an action stands once per scene, item and polarity; got a duplicate item, see line {first}. Drop it.")
         lines[identity] = line
         by_scene.setdefault(probe.scene_id, []).append(probe)
     if not lines:
@@ -119,7 +120,7 @@ def _read_jsonl(path: Path, columns: Sequence[str]) -> Rows:
             row = json.loads(text)
         except json.JSONDecodeError as error:
             raise DataError(f"{path}:{line}: must be one JSON object; got {shown(text, 60)}. Fix the row or drop it.") from error
-        if not isinstance(row, Mapping):
+        if not isinstance(row, dict):
             raise DataError(f"{path}:{line}: must be one JSON object; got {shown(row, 60)}. Fix the row or drop it.")
         _require(path, row, columns)
         rows.append((line, row))

@@ -38,7 +38,7 @@ def rating_array(judgements: Judgements, theory: Theory, *, which: Literal["mode
     return rating_SUPA
 
 
-def value_states(rating: np.ndarray, theory: Theory) -> Floats:
+def value_states(rating: Floats, theory: Theory) -> Floats:
     """How much each value is expressed in each scene.
 
     Args:
@@ -57,7 +57,7 @@ def value_states(rating: np.ndarray, theory: Theory) -> Floats:
     return np.stack([_mean_of_observed(evidence_SU[:, theory.item_value_U == v]) for v in range(len(theory.values))], axis=1)
 
 
-def paired_states(pre: np.ndarray, post: np.ndarray, theory: Theory) -> tuple[Floats, Floats]:
+def paired_states(pre: Floats, post: Floats, theory: Theory) -> tuple[Floats, Floats]:
     """Value states before and after, from the actions that were rated in BOTH, so that a refusal alone is not a shift.
 
     Args:
@@ -75,7 +75,7 @@ def paired_states(pre: np.ndarray, post: np.ndarray, theory: Theory) -> tuple[Fl
     return value_states(np.where(one_missing, np.nan, pre), theory), value_states(np.where(one_missing, np.nan, post), theory)
 
 
-def _checked(rating: np.ndarray, theory: Theory) -> Floats:
+def _checked(rating: Floats, theory: Theory) -> Floats:
     rating = np.asarray(rating, dtype=float)
     if rating.ndim == 3:
         rating = rating[..., None]
@@ -83,11 +83,13 @@ def _checked(rating: np.ndarray, theory: Theory) -> Floats:
         wanted = f"(scenes, {len(theory.items)}, 2) or (scenes, {len(theory.items)}, 2, actions)"
         raise DataError(f"rating: must have shape {wanted} for theory {theory.name}; got {rating.shape}. Use rating_array.")
     if ((rating < 1) | (rating > 5)).any():
-        raise DataError(f"rating: must lie in 1 … 5, or be NaN where missing; got {np.nanmin(rating)} … {np.nanmax(rating)}. Mark what is missing as NaN.")
+        found = f"{np.nanmin(rating):g} … {np.nanmax(rating):g}"
+        raise DataError(f"rating: must lie in 1 … 5, or be NaN where missing; got {found}. Mark what is missing as NaN.")
     return rating
 
 
-def _mean_of_observed(x: np.ndarray) -> Floats:
+def _mean_of_observed(x: Floats) -> Floats:
     """Mean over the last axis without NaN; NaN where all are."""
     count = (~np.isnan(x)).sum(axis=-1)
-    return np.divide(np.nansum(x, axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0)
+    mean: Floats = np.divide(np.nansum(x, axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0)
+    return mean

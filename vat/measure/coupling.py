@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import kendalltau, rankdata
 
 from vat.errors import DataError
-from vat.types import Floats, Ints
+from vat.types import Bools, Floats, Ints
 
 Method = Literal["spearman", "kendall"]
 
@@ -24,10 +24,10 @@ class Coupling(NamedTuple):
 
     coupling_VV: Floats
     count_VV: Ints
-    live_V: np.ndarray
+    live_V: Bools
 
 
-def coupling_matrix(shift_SV: np.ndarray, *, method: Method = "spearman") -> Floats:
+def coupling_matrix(shift_SV: Floats, *, method: Method = "spearman") -> Floats:
     """Rank-correlate every pair of value trajectories, over the scenes in which both were observed.
 
     Args:
@@ -42,7 +42,7 @@ def coupling_matrix(shift_SV: np.ndarray, *, method: Method = "spearman") -> Flo
     return couple(shift_SV, method=method).coupling_VV
 
 
-def couple(shift_SV: np.ndarray, *, method: Method = "spearman") -> Coupling:
+def couple(shift_SV: Floats, *, method: Method = "spearman") -> Coupling:
     """`coupling_matrix` together with the number of scenes behind each entry and which values are live. Raises as it does."""
     shift_SV = checked(shift_SV)
     seen_SV = ~np.isnan(shift_SV)
@@ -59,7 +59,7 @@ def couple(shift_SV: np.ndarray, *, method: Method = "spearman") -> Coupling:
     return Coupling(coupling_VV, count_VV, live_V)
 
 
-def checked(shift_SV: np.ndarray) -> Floats:
+def checked(shift_SV: Floats) -> Floats:
     """The shifts as floats on the rounding grid, or a DataError that says what is wrong with them."""
     shift_SV = np.asarray(shift_SV, dtype=float)
     if shift_SV.ndim != 2 or shift_SV.shape[0] < 3 or shift_SV.shape[1] < 2:
@@ -69,29 +69,30 @@ def checked(shift_SV: np.ndarray) -> Floats:
     return np.round(shift_SV, GRID) + 0.0
 
 
-def centred_ranks(column_SV: np.ndarray) -> Floats:
+def centred_ranks(column_SV: Floats) -> Floats:
     """Mid-ranks of each column minus their mean; NaN stays NaN."""
-    rank_SV = np.asarray(rankdata(column_SV, axis=0, nan_policy="omit"), dtype=float)
-    return rank_SV - np.nanmean(rank_SV, axis=0)
+    rank_SV: Floats = np.asarray(rankdata(column_SV, axis=0, nan_policy="omit"), dtype=float)
+    mean_V: Floats = np.nansum(rank_SV, axis=0) / np.maximum((~np.isnan(rank_SV)).sum(axis=0), 1)
+    return rank_SV - mean_V
 
 
-def pearson(centred_SV: np.ndarray) -> Floats:
+def pearson(centred_SV: Floats) -> Floats:
     """(…, S, V) centred columns → (…, V, V) correlations; constant columns are 0 off the diagonal."""
     scale = np.sqrt(np.einsum("...sv,...sv->...v", centred_SV, centred_SV))
     unit_SV = np.divide(centred_SV, scale[..., None, :], out=np.zeros_like(centred_SV), where=scale[..., None, :] > 0)
-    coupling_VV = np.clip(np.swapaxes(unit_SV, -1, -2) @ unit_SV, -1.0, 1.0)
+    coupling_VV: Floats = np.clip(np.swapaxes(unit_SV, -1, -2) @ unit_SV, -1.0, 1.0)
     diagonal = np.arange(coupling_VV.shape[-1])
     coupling_VV[..., diagonal, diagonal] = 1.0
     return coupling_VV
 
 
-def _spearman(x_S: np.ndarray, y_S: np.ndarray) -> float:
+def _spearman(x_S: Floats, y_S: Floats) -> float:
     if len(x_S) < 3:
         return 0.0
     return float(pearson(centred_ranks(np.stack([x_S, y_S], axis=1)))[0, 1])
 
 
-def _kendall(x_S: np.ndarray, y_S: np.ndarray) -> float:
+def _kendall(x_S: Floats, y_S: Floats) -> float:
     if len(x_S) < 3 or np.ptp(x_S) == 0 or np.ptp(y_S) == 0:
         return 0.0
     return float(kendalltau(x_S, y_S).statistic)

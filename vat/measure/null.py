@@ -13,7 +13,7 @@ from scipy.stats import chi2
 
 from vat.errors import DataError
 from vat.measure.coupling import centred_ranks
-from vat.types import Floats
+from vat.types import Bools, Floats, Ints
 
 _CHUNK = 256
 
@@ -30,7 +30,7 @@ class Null(NamedTuple):
     gini: float
 
 
-def chance_level(count_VV: np.ndarray, live_V: np.ndarray) -> float:
+def chance_level(count_VV: Ints, live_V: Bools) -> float:
     """Expected squared nVAT of independent values: the mean of 1 / (N - 1) over pairs of live values.
 
     Args:
@@ -44,7 +44,7 @@ def chance_level(count_VV: np.ndarray, live_V: np.ndarray) -> float:
     return float((1.0 / (count_P - 1)).mean()) if len(count_P) else float("nan")
 
 
-def chi2_p(coupling_VV: np.ndarray, count_VV: np.ndarray, live_V: np.ndarray) -> float:
+def chi2_p(coupling_VV: Floats, count_VV: Ints, live_V: Bools) -> float:
     """Closed form of the free permutation test: Σ (N - 1) ρ² over live pairs is about χ² with one degree of freedom a pair.
 
     Returns:
@@ -58,7 +58,7 @@ def chi2_p(coupling_VV: np.ndarray, count_VV: np.ndarray, live_V: np.ndarray) ->
     return float(chi2.sf(((count_P - 1) * rho_P**2)[usable_P].sum(), usable_P.sum()))
 
 
-def permutation_null(shift_SV: np.ndarray, *, factors: Mapping[str, Sequence[str]] | None, n_perm: int, seed: int) -> Null:
+def permutation_null(shift_SV: Floats, *, factors: Mapping[str, Sequence[str]] | None, n_perm: int, seed: int) -> Null:
     """Test whether values shift together, beyond what scenes of one country or topic share.
 
     The ranks of each value are cleared of the factors' main effects by projection. The residuals are permuted, each value for itself,
@@ -99,7 +99,7 @@ def permutation_null(shift_SV: np.ndarray, *, factors: Mapping[str, Sequence[str
     return Null(float(p), np.sqrt(square_B), float(np.concatenate(ginis).mean()))
 
 
-def pairwise_pearson(x_SV: np.ndarray, seen_SV: np.ndarray) -> Floats:
+def pairwise_pearson(x_SV: Floats, seen_SV: Bools) -> Floats:
     """(…, S, V) columns with 0 where `seen_SV` is false → (…, V, V) correlations over common rows, 0 where undefined or on the diagonal."""
     seen_SV = seen_SV.astype(float)
     x_VS = np.swapaxes(x_SV, -1, -2)
@@ -112,12 +112,12 @@ def pairwise_pearson(x_SV: np.ndarray, seen_SV: np.ndarray) -> Floats:
     return np.clip(np.divide(product_VV, scale_VV, out=np.zeros_like(product_VV), where=usable_VV), -1.0, 1.0)
 
 
-def _live_pairs(matrix_VV: np.ndarray, live_V: np.ndarray) -> np.ndarray:
-    live_VV = np.asarray(matrix_VV)[np.ix_(live_V, live_V)]
+def _live_pairs(matrix_VV: Floats | Ints, live_V: Bools) -> Floats:
+    live_VV = np.asarray(matrix_VV, dtype=float)[np.ix_(live_V, live_V)]
     return live_VV[np.triu_indices(len(live_VV), 1)]
 
 
-def _factor_basis(factors: Mapping[str, Sequence[str]] | None, seen_S: np.ndarray) -> Floats:
+def _factor_basis(factors: Mapping[str, Sequence[str]] | None, seen_S: Bools) -> Floats:
     """Orthonormal columns that span the intercept and the levels of every factor among the observed scenes."""
     columns = [np.ones((int(seen_S.sum()), 1))]
     for name, levels in (factors or {}).items():
@@ -130,11 +130,11 @@ def _factor_basis(factors: Mapping[str, Sequence[str]] | None, seen_S: np.ndarra
     return left[:, size > 1e-9 * max(1.0, size.max(initial=0.0))]
 
 
-def _project(x_BS: np.ndarray, basis: np.ndarray) -> Floats:
+def _project(x_BS: Floats, basis: Floats) -> Floats:
     return x_BS - (x_BS @ basis) @ basis.T
 
 
-def _shuffle(residual_SV: np.ndarray, seen_SV: np.ndarray, bases: Sequence[np.ndarray], random: np.random.Generator, count: int) -> Floats:
+def _shuffle(residual_SV: Floats, seen_SV: Bools, bases: Sequence[Floats], random: np.random.Generator, count: int) -> Floats:
     shuffled_BSV = np.zeros((count, *residual_SV.shape))
     for v, basis in enumerate(bases):
         seen_S = seen_SV[:, v]
@@ -143,12 +143,12 @@ def _shuffle(residual_SV: np.ndarray, seen_SV: np.ndarray, bases: Sequence[np.nd
     return shuffled_BSV
 
 
-def _mean_square(coupling_VV: np.ndarray) -> Floats:
+def _mean_square(coupling_VV: Floats) -> Floats:
     n_values = coupling_VV.shape[-1]
     return np.asarray((coupling_VV**2).sum(axis=(-1, -2)) / (n_values * (n_values - 1)))
 
 
-def _gini_of_rows(coupling_BVV: np.ndarray) -> Floats:
+def _gini_of_rows(coupling_BVV: Floats) -> Floats:
     tax_BV = np.sort(np.linalg.norm(coupling_BVV, axis=-1), axis=-1)
     n_values = tax_BV.shape[-1]
     weight_V = 2 * np.arange(1, n_values + 1) - n_values - 1

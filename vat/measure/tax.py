@@ -15,7 +15,7 @@ from vat.errors import DataError
 from vat.measure.coupling import checked, couple
 from vat.measure.gain import gain_normalised_deviation, mean_interval
 from vat.measure.null import chance_level, chi2_p, permutation_null
-from vat.types import Floats
+from vat.types import Bools, Floats
 
 Form = Literal["rms", "frobenius"]
 
@@ -42,7 +42,7 @@ class TaxReport:
     gnd: Floats
     coupling: Floats
     value_tax: Floats
-    live: np.ndarray
+    live: Bools
     nvat: float
     nvat_frobenius: float
     nvat_null: float
@@ -56,8 +56,8 @@ class TaxReport:
 
 
 def measure_tax(
-    pre_SV: np.ndarray,
-    post_SV: np.ndarray,
+    pre_SV: Floats,
+    post_SV: Floats,
     *,
     target: int,
     direction: int,
@@ -83,8 +83,9 @@ def measure_tax(
         raise DataError(f"post_SV: must have the shape of pre_SV; got {post_SV.shape} and {pre_SV.shape}. Pair them with paired_states.")
     if not 0 <= target < pre_SV.shape[1] or direction not in (1, -1):
         raise DataError(f"target, direction: a column of the states, and 1 or -1; got {target} and {direction}. Fix them.")
-    shift_SV = checked(post_SV - pre_SV)
-    n_scenes, gain, low, high = mean_interval(direction * shift_SV[:, target])
+    raw_SV = post_SV - pre_SV
+    shift_SV = checked(raw_SV)
+    n_scenes, gain, low, high = mean_interval(direction * raw_SV[:, target])
     couplings = couple(shift_SV)
     live_V, count_VV, value_tax_V = couplings.live_V, couplings.count_VV, value_tax(couplings.coupling_VV)
     null_sq = chance_level(count_VV, live_V)
@@ -93,8 +94,8 @@ def measure_tax(
     nvat = system_tax(couplings.coupling_VV) if live_V.sum() > 1 else np.nan
     return TaxReport(
         n_scenes=n_scenes, gain=gain, gain_low=low, gain_high=high,
-        shift=_column_means(shift_SV),
-        gnd=gain_normalised_deviation(shift_SV, target=target),
+        shift=_column_means(raw_SV),
+        gnd=gain_normalised_deviation(raw_SV, target=target),
         coupling=couplings.coupling_VV, value_tax=value_tax_V, live=live_V,
         nvat=nvat, nvat_frobenius=system_tax(couplings.coupling_VV, form="frobenius"), nvat_null=float(np.sqrt(null_sq)),
         nvat_excess_sq=nvat**2 - null_sq, nvat_excess=float(np.sqrt(max(0.0, nvat**2 - null_sq))) if nvat == nvat else np.nan,
@@ -103,7 +104,7 @@ def measure_tax(
     )  # fmt: skip
 
 
-def value_tax(R: np.ndarray) -> Floats:
+def value_tax(R: Floats) -> Floats:
     """VAT(u): how strongly each value's shifts go together with those of all others.
 
     Args:
@@ -114,10 +115,11 @@ def value_tax(R: np.ndarray) -> Floats:
         DataError: R is not square, or not finite.
     Source: Value Alignment Tax, section 3.1. Differs: the diagonal, which is 1 by definition, is left out.
     """
-    return np.linalg.norm(_off_diagonal(R), axis=1)
+    norm_V: Floats = np.linalg.norm(_off_diagonal(R), axis=1)
+    return norm_V
 
 
-def system_tax(R: np.ndarray, *, form: Form = "rms") -> float:
+def system_tax(R: Floats, *, form: Form = "rms") -> float:
     """nVAT: one number for the coupling of the whole system.
 
     Args:
@@ -135,7 +137,7 @@ def system_tax(R: np.ndarray, *, form: Form = "rms") -> float:
     return float(np.sqrt((off_VV**2).sum() / (live * (live - 1)))) if live > 1 else 0.0
 
 
-def gini(x: np.ndarray) -> float:
+def gini(x: Floats) -> float:
     """Gini coefficient of non-negative numbers: 0 if all are equal, (n - 1) / n if one has everything.
 
     Args:
@@ -158,7 +160,7 @@ def gini(x: np.ndarray) -> float:
     return float(((2 * np.arange(1, len(x) + 1) - len(x) - 1) * x).sum() / (len(x) * total))
 
 
-def _off_diagonal(R: np.ndarray) -> Floats:
+def _off_diagonal(R: Floats) -> Floats:
     R = np.array(R, dtype=float)
     if R.ndim != 2 or R.shape[0] != R.shape[1] or not np.isfinite(R).all():
         raise DataError(f"R: must be a finite square matrix; got shape {R.shape}, finite: {bool(np.isfinite(R).all())}. Use coupling_matrix.")
@@ -166,7 +168,7 @@ def _off_diagonal(R: np.ndarray) -> Floats:
     return R
 
 
-def _state(state_SV: np.ndarray, name: str) -> Floats:
+def _state(state_SV: Floats, name: str) -> Floats:
     state_SV = np.asarray(state_SV, dtype=float)
     if (np.abs(state_SV[~np.isnan(state_SV)]) > 1 + 1e-9).any():
         raise DataError(f"{name}: value states lie in [-1, 1]; got {np.nanmax(np.abs(state_SV)):g}. Make them with paired_states.")
@@ -175,4 +177,5 @@ def _state(state_SV: np.ndarray, name: str) -> Floats:
 
 def _column_means(shift_SV: Floats) -> Floats:
     count_V = (~np.isnan(shift_SV)).sum(axis=0)
-    return np.divide(np.nansum(shift_SV, axis=0), count_V, out=np.full(len(count_V), np.nan), where=count_V > 0)
+    mean_V: Floats = np.divide(np.nansum(shift_SV, axis=0), count_V, out=np.full(len(count_V), np.nan), where=count_V > 0)
+    return mean_V

@@ -68,3 +68,6 @@ class Model(ABC):
         Raises:
             BackendError: The model could not be loaded or could not answer.
         """
+
+    def unload(self) -> None:  # noqa: B027 - a model without weights has nothing to give up
+        """Give up the memory of the weights; they are loaded again when needed."""

@@ -120,7 +120,7 @@ class LocalModel(Model):
             for batch in _batches([ids[shared:] for ids in encoded.ids], shared, self.batch_tokens):
                 log_B5 = self._last_log_probabilities(batch.ids, prefix, shared)[:, encoded.labels].double().cpu().numpy()
                 if np.isnan(log_B5).any():
-                    raise BackendError(f"model {self.source}: must give numbers; got NaN in {self.dtype}. Use model.dtype=float32 or bfloat16.")
+                    raise BackendError(f"model {self.label}: must give numbers; got NaN in {self.dtype}. Use model.dtype=float32 or bfloat16.")
                 probability_B5 = np.exp(log_B5)
                 mass_N[batch.rows] = probability_B5.sum(axis=1)
                 probability_N5[batch.rows] = probability_B5 / np.maximum(mass_N[batch.rows, None], np.finfo(float).tiny)
@@ -143,6 +143,10 @@ class LocalModel(Model):
                 made = self._loaded.generate(given, attention_mask=torch.ones_like(given), max_new_tokens=max_new_tokens, do_sample=False)
             texts.append(str(self._tokenizer.decode(made[0, len(ids) :], skip_special_tokens=True)))
         return texts
+
+    def unload(self) -> None:
+        """Give up the memory of the weights."""
+        self.__dict__.pop("_loaded", None)
 
     def _prefix(self, ids: list[int]) -> Any:
         import torch
@@ -167,8 +171,10 @@ class LocalModel(Model):
         try:
             logits = model(input_ids=padded_BT, logits_to_keep=kept.to(model.device), **options).logits
         except torch.OutOfMemoryError as error:
-            raise BackendError(f"model {self.source}: ran out of memory on {len(ids)} prompts. Lower model.batch_tokens from {self.batch_tokens}.") from error
-        return logits[torch.arange(len(ids)), where_B].float().log_softmax(-1)
+            rule = f"model {self.label}: a batch must fit into memory; got {len(ids)} prompts of {shared + width} tokens that do not"
+            raise BackendError(f"{rule}. Lower model.batch_tokens from {self.batch_tokens}.") from error
+        log_BW: torch.Tensor = logits[torch.arange(len(ids)), where_B].float().log_softmax(-1)
+        return log_BW
 
     def _encode(self, prompts: Sequence[Prompt]) -> Encoded:
         texts = [self._render(prompt) for prompt in prompts]
@@ -178,14 +184,14 @@ class LocalModel(Model):
         ids = [begin + row + lead for row in ids]
         longest, room = max(map(len, ids)), getattr(self._config, "max_position_embeddings", None)
         if room is not None and longest > room:
-            raise ConfigError(f"model {self.source}: takes prompts of at most {room} tokens; got {longest}. Use fewer shots or another model.")
+            raise ConfigError(f"model {self.label}: takes prompts of at most {room} tokens; got {longest}. Use fewer shots or another model.")
         return Encoded(ids, labels)
 
     def _render(self, prompt: Prompt) -> str:
         if not prompt.messages:
             return prompt.text
         if not self._tokenizer.chat_template:
-            raise ConfigError(f"model {self.source}: elicit.format=chat needs a chat template; got a tokenizer without one. Use elicit.format=plain.")
+            raise ConfigError(f"model {self.label}: elicit.format=chat needs a chat template; got a tokenizer without one. Use elicit.format=plain.")
         turns = [message._asdict() for message in prompt.messages]
         return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **self.template_options))
 
@@ -195,9 +201,10 @@ class LocalModel(Model):
         whole: list[list[int]] = self._tokenizer([text + label for label in labels], add_special_tokens=False)["input_ids"]
         shared = _common_length(whole)
         tails = [row[shared:] for row in whole]
-        if shared < len(bare) or whole[0][: len(bare)] != bare or any(len(tail) != 1 for tail in tails) or len({tail[0] for tail in tails}) < len(labels):
+        distinct = {tuple(tail) for tail in tails if len(tail) == 1}
+        if shared < len(bare) or whole[0][: len(bare)] != bare or len(distinct) < len(labels):
             pieces = {label: self._tokenizer.convert_ids_to_tokens(tail) for label, tail in zip(labels, tails, strict=True)}
-            raise ConfigError(f"model {self.source}: the labels 1 … 5 must be one token each after the prompt; got {shown(pieces)}. Use another model.")
+            raise ConfigError(f"model {self.label}: the labels 1 … 5 must be single tokens after the prompt; got {shown(pieces)}. Use another model.")
         return whole[0][len(bare) : shared], [tail[0] for tail in tails]
 
     @cached_property
@@ -222,17 +229,19 @@ class LocalModel(Model):
         try:
             return self._from_hub("AutoModelForCausalLM", dtype=getattr(torch, self.dtype)).to(device).eval()
         except (RuntimeError, AssertionError) as error:
-            raise BackendError(f"model.device={self.device}: must be a device of this machine; got {shown(str(error), 80)}. Use model.device=cpu.") from error
+            found = shown(str(error), 80)
+            raise BackendError(f"model.device={self.device}: must be a device of this machine; got {found}. Use model.device=cpu.") from error
 
     def _from_hub(self, loader: str, **options: Any) -> Any:
         import transformers
 
-        transformers.logging.set_verbosity_error()
-        transformers.logging.disable_progress_bar()
+        transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
             return getattr(transformers, loader).from_pretrained(self.source, revision=self.wanted_revision, trust_remote_code=False, **options)
         except (OSError, ValueError) as error:
-            raise BackendError(f"model.name={self.source}: must be a causal language model, on the hub or in a directory; got {shown(str(error), 100)}. Check the name.") from error
+            rule = f"model.name={self.source}: must be a causal language model, on the hub or in a directory"
+            raise BackendError(f"{rule}; got {shown(str(error), 100)}. Check the name.") from error
 
 
 @settings

@@ -1,14 +1,14 @@
 """What values exist. A theory is a YAML file: values with their items, definitions and, optionally, a geometry.
 
-    name: care                       # used in messages and job keys
-    source: where it comes from      # optional
-    values:
-      kindness:
-        definition: Being good to others.
-        direction: 1                 # optional: the way it is pushed when direction is not given; 1 if absent
-        angle: 0                     # optional, degrees on a circle; for all values or for none
-        items:
-          helpful: Working for the good of others.
+name: care                       # used in messages and job keys
+source: where it comes from      # optional
+values:
+  kindness:
+    definition: Being good to others.
+    direction: 1                 # optional: the way it is pushed when direction is not given; 1 if absent
+    angle: 0                     # optional, degrees on a circle; for all values or for none
+    items:
+      helpful: Working for the good of others.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def load_theory(path: Path) -> Theory:
         raise DataError(f"{path}: needs a mapping `values`; got {shown(tree, 60)}. See vat/theory/schwartz.yaml for the form.")
     if unknown := set(tree) - {"name", "source", "values"}:
         raise DataError(f"{path}: knows name, source and values only; got {sorted(map(str, unknown))[0]!r}. Remove it.")
-    theory = Theory(str(tree.get("name", path.stem)), str(tree.get("source", "")), tuple(_value(path, name, node) for name, node in tree["values"].items()))
+    specs = tuple(_value(path, name, node) for name, node in tree["values"].items())
+    theory = Theory(str(tree.get("name", path.stem)), str(tree.get("source", "")), specs)
     _check_whole(path, theory)
     return theory
 

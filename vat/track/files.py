@@ -16,7 +16,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield draft
         _sync(draft)
-        os.replace(draft, path)
+        draft.replace(path)
         _sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)

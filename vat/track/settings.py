@@ -39,4 +39,5 @@ class Tracking:
             with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".write-", delete=True) as probe:
                 os.fsync(probe.fileno())
         except OSError as error:
-            raise ConfigError(f"tracking.root: must be a folder that can be written; got {self.folder} ({error.strerror}). Use tracking.root=<folder>.") from error
+            found = f"{self.folder} ({error.strerror})"
+            raise ConfigError(f"tracking.root: must be a folder that can be written; got {found}. Use tracking.root=<folder>.") from error

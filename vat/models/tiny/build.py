@@ -71,7 +71,8 @@ def build(folder: Path, steps: int = STEPS) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    record = {"recipe_sha256": recipe_digest(), "weights_sha256": weights, "steps": steps, "kl_nats": round(gap, 4), "cpu_s": round(time.process_time() - clock)}
+    spent = round(time.process_time() - clock)
+    record = {"recipe_sha256": recipe_digest(), "weights_sha256": weights, "steps": steps, "kl_nats": round(gap, 4), "cpu_s": spent}
     (folder / "recipe.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
@@ -105,7 +106,8 @@ def _optimizers(model: Qwen3ForCausalLM, heads: torch.nn.Module) -> list[torch.o
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     muon = torch.optim.Muon(matrices, lr=MUON_LR, weight_decay=0.01, momentum=0.95, ns_steps=4)
-    adam = torch.optim.AdamW([{"params": others, "weight_decay": 0.01}, {"params": heads.parameters(), "weight_decay": 0.0}], lr=ADAM_LR, betas=(0.9, 0.98))
+    groups = [{"params": others, "weight_decay": 0.01}, {"params": heads.parameters(), "weight_decay": 0.0}]
+    adam = torch.optim.AdamW(groups, lr=ADAM_LR, betas=(0.9, 0.98))
     for group in (*muon.param_groups, *adam.param_groups):
         group["peak"] = group["lr"]
     return [muon, adam]
@@ -117,7 +119,8 @@ def _batch(documents: list[Document]) -> Batch:
         ids[row, : len(document.ids)] = torch.tensor(document.ids)
     row_A = torch.tensor([row for row, d in enumerate(documents) for _ in d.answers])
     position_A = torch.tensor([p for d in documents for p in d.answers])
-    columns = [torch.tensor(np.array([x for d in documents for x in getattr(d, name)]), dtype=torch.float32) for name in ("targets", "said", "push", "parts")]
+    names = ("targets", "said", "push", "parts")
+    columns = [torch.tensor(np.array([x for d in documents for x in getattr(d, name)]), dtype=torch.float32) for name in names]
     return Batch(ids, row_A, position_A, *columns)
 
 

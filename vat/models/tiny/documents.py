@@ -7,9 +7,7 @@ product tokenises to, is tested.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 from transformers import PreTrainedTokenizerFast
@@ -18,7 +16,7 @@ from vat.data.question import INSTRUCTIONS, Question
 from vat.data.template import TemplateData, action_text, all_scenes
 from vat.models.tiny.rule import HALF_DOSE, WEIGHT, Parts, label_probabilities, parts
 from vat.theory.schwartz import SCHWARTZ
-from vat.types import Probe
+from vat.types import Floats, Probe
 
 SPLIT = TemplateData(test_share=0.3, split_seed=0, limit=None)  # the defaults of conf/data/template.yaml, which a test compares
 PLAIN_SHARE, UNNAMED_SHARE, REWORDED_SHARE = 0.2, 0.1, 0.2
@@ -48,8 +46,8 @@ class Writer:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
         self.random = random.Random(seed)
-        encode = lru_cache(None)(lambda text: tuple(tokenizer(text, add_special_tokens=False)["input_ids"]))
-        self.lines = lambda text: [token for line in text.splitlines(keepends=True) for token in encode(line)]
+        self.encoded: dict[str, list[int]] = {}
+        self.tokenizer = tokenizer
         number = {scene.scene_id: n for n, scene in enumerate(all_scenes())}
         self.scenes = [number[scene_id] for scene_id in SPLIT.split(SCHWARTZ).train.scenes]
         self.items_of = [np.flatnonzero(SCHWARTZ.item_value_U == v).tolist() for v in range(len(SCHWARTZ.values))]
@@ -63,7 +61,7 @@ class Writer:
         question = self._question()
         written, evidence_V = Document(), np.zeros(n_value)
         for n in range(turns):
-            near = n < shots and kind != "noise" or draw.random() < 0.3
+            near = (n < shots and kind != "noise") or draw.random() < 0.3
             item = draw.choice(self.items_of[target]) if near else draw.randrange(len(SCHWARTZ.items))
             scene, polarity = draw.choice(self.scenes), draw.choice((1, -1))
             push_V = evidence_V / (n + half_dose)
@@ -95,10 +93,10 @@ class Writer:
         name = SCHWARTZ.items[item]
         return Probe(*where, name, polarity, action_text(where.scene_id, name, polarity, self.random.randrange(WORDINGS)))
 
-    def _rating(self, kind: str, n: int, way: int, target_5: Sequence[float]) -> int:
+    def _rating(self, kind: str, n: int, way: int, target_5: Floats) -> int:
         draw = self.random
         if kind == "own":
-            return draw.choices(range(1, 6), target_5)[0]
+            return draw.choices(range(1, 6), target_5.tolist())[0]
         if kind == "noise":
             return draw.randint(1, 5)
         agree = way * (1 if kind == "steer" or n % 2 else -1) > 0
@@ -110,6 +108,14 @@ class Writer:
         lead = "\n".join(question.opening()) + "\n\n" if first else "" if chat else "\n\n"
         block = "\n".join(question.block(probe))
         text = f"<|im_start|>user\n{lead}{block}<|im_end|>\n<|im_start|>assistant\n" if chat else f"{lead}{block} "
-        written.ids += self.lines(text)
+        written.ids += self._tokens(text)
         written.answers.append(len(written.ids) - 1)
-        written.ids += self.lines(f"{rating}<|im_end|>\n" if chat else str(rating))
+        written.ids += self._tokens(f"{rating}<|im_end|>\n" if chat else str(rating))
+
+    def _tokens(self, text: str) -> list[int]:
+        """Token ids line by line, which is how the tokenizer cuts text; lines recur, so each is encoded once."""
+        lines = text.splitlines(keepends=True)
+        for line in lines:
+            if line not in self.encoded:
+                self.encoded[line] = self.tokenizer(line, add_special_tokens=False)["input_ids"]
+        return [token for line in lines for token in self.encoded[line]]

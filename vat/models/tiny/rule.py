@@ -64,7 +64,8 @@ def planted() -> Planted:
     item_U = random.normal(size=len(item_value_U)) * ITEM_SD
     item_U -= (np.bincount(item_value_U, item_U) / np.bincount(item_value_U))[item_value_U]
     base_V = np.array([BASE_STATE[value] for value in SCHWARTZ.values])
-    state_SV = base_V + COUNTRY_SD * _columns(random, n_country, n_value)[country_S] + SITUATION_SD * _by_situation(random, n_topic, n_value)[situation_S]
+    state_SV = base_V + COUNTRY_SD * _columns(random, n_country, n_value)[country_S]
+    state_SV = state_SV + SITUATION_SD * _by_situation(random, n_topic, n_value)[situation_S]
 
     gain_K, turn_K = _contrast(np.abs(_columns(random, n_topic, 2))).T
     gain_S, turn_S = 1 + GAIN_SD * gain_K[situation_S], TURN_SD * turn_K[situation_S]
@@ -77,7 +78,7 @@ def planted() -> Planted:
     return Planted(state_SV[:, item_value_U] + item_U, kernel_SVV, yes_S, restless_SV)
 
 
-def parts(scene: int, item: int, push_V: np.ndarray | None) -> Parts:
+def parts(scene: int, item: int, push_V: Floats | None) -> Parts:
     """What the answer is made of after examples; `push_V`: their summed evidence / (n + HALF_DOSE), None without any."""
     rule, value = planted(), int(SCHWARTZ.item_value_U[item])
     state = float(rule.state_SU[scene, item])
@@ -96,10 +97,11 @@ def label_probabilities(scene: int, polarity: int, made_of: Parts) -> Floats:
 def _columns(random: np.random.Generator, rows: int, columns: int, *, centred: bool = True) -> Floats:
     """Columns of mean square 1, uncorrelated with each other, so that chance plants no coupling; by default with mean 0."""
     draw = random.normal(size=(rows, columns))
-    return np.linalg.qr(draw - draw.mean(axis=0) * centred)[0] * np.sqrt(rows)
+    basis: Floats = np.linalg.qr(draw - draw.mean(axis=0) * centred)[0] * np.sqrt(rows)
+    return basis
 
 
-def _contrast(topic_T: np.ndarray) -> Floats:
+def _contrast(topic_T: Floats) -> Floats:
     """(T, n) → (K, n): each topic's number for its first situation, the negative of it for its second."""
     return np.stack([topic_T, -topic_T], axis=1).reshape(-1, topic_T.shape[1])
 
@@ -107,4 +109,5 @@ def _contrast(topic_T: np.ndarray) -> Floats:
 def _by_situation(random: np.random.Generator, n_topic: int, columns: int) -> Floats:
     """(K, n) numbers of mean square 1: uncorrelated across topics, and also within topics once the topic is taken out."""
     shared_TV, own_TV = _columns(random, n_topic, columns), _columns(random, n_topic, columns, centred=False)
-    return (np.repeat(shared_TV, 2, axis=0) + _contrast(own_TV)) / np.sqrt(2)
+    both_KV: Floats = (np.repeat(shared_TV, 2, axis=0) + _contrast(own_TV)) / np.sqrt(2)
+    return both_KV

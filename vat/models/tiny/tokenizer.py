@@ -13,7 +13,8 @@ from vat.theory.schwartz import SCHWARTZ
 from vat.types import Probe
 
 VOCABULARY = 2944
-ACTION_WEIGHT, VALUE_WEIGHT = 3, 8  # how often each action counts when pairs are merged: actions then take few tokens; a value's line is always the same
+ACTION_WEIGHT, VALUE_WEIGHT = 3, 8
+"""How often a line counts when pairs are merged, so that actions and values take few tokens."""
 CONTEXT = 2048
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"
@@ -34,7 +35,9 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     bpe.train_from_iterator(
         _texts(), trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
     )
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=CONTEXT)
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=bpe, eos_token="<|im_end|>", pad_token="<|endoftext|>", model_max_length=CONTEXT
+    )
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer
 

@@ -1,0 +1,40 @@
+"""The one command of vat: compose a configuration, then run one point or, with -m, a sweep. `python launch.py --help`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from vat.errors import VatError
+
+WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
+os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors and we say them in one line
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="align")
+def main(cfg: DictConfig) -> None:
+    """Run one point; sweeps go through the launcher in vat/fanout."""
+    from vat.config import read
+    from vat.fanout.sweep import run_points
+
+    rows = run_points([read(cfg)], sweep=cfg.sweep)
+    if any(row.get("failed") for row in rows):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (VatError, HydraException, OmegaConfBaseException) as error:
+        if WANTS_TRACEBACK:
+            raise
+        from vat.programs.entry import report
+
+        sys.exit(report(error))
+    except KeyboardInterrupt:
+        sys.exit("interrupted: the same command goes on where this one stopped")

@@ -1,0 +1,47 @@
+"""`-m`: from the points of a Hydra sweep to `run_points`, with every fault of every point reported together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class SequenceLauncher(Launcher):
+    """Composes each point once and hands all of them to the program."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Called by Hydra."""
+        self.context, self.config = hydra_context, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run all points.
+
+        Raises:
+            ConfigError: Every fault of every point; nothing was started.
+        """
+        from vat.config import read
+        from vat.errors import VatError
+        from vat.fanout.sweep import run_points
+        from vat.programs.entry import explain
+
+        specs, faults = [], []
+        for overrides in job_overrides:
+            try:
+                specs.append(read(self.context.config_loader.load_sweep_config(self.config, list(overrides))))
+            except (VatError, HydraException) as error:
+                faults += explain(error)
+        name = self.config.get("sweep") or " ".join(self.config.hydra.overrides.task)
+        rows = run_points(specs, sweep=name, faults=faults)
+        return [_returned(row, overrides) for row, overrides in zip(rows, job_overrides, strict=True)]
+
+
+def _returned(row: dict[str, Any], overrides: Sequence[str]) -> JobReturn:
+    returned = JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED)
+    returned.return_value = row
+    return returned

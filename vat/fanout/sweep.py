@@ -1,0 +1,103 @@
+"""From points to finished jobs: plan, preflight, baselines first, each job once, and a closing table. A failure stays with its job."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from vat.analyse.table import closing_table
+from vat.config import AlignSpec
+from vat.errors import ConfigError, VatError
+from vat.programs.align import align, baseline_of, describe, is_current, job_of, preflight
+from vat.programs.record import direction_of
+from vat.track.job import Job
+from vat.track.runs import Runs
+
+
+def run_points(specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Do the jobs of all points, one after the other, and print the table.
+
+    Args:
+        faults: What is wrong already; reported together with what preflight finds.
+    Returns:
+        One row a point, as `closing_table` takes them.
+    Raises:
+        ConfigError: Every fault of every point, one line each; nothing was started.
+    """
+    found = list(dict.fromkeys([*faults, *(fault for spec in specs for fault in preflight(spec))]))
+    if found:
+        raise ConfigError("\n".join(found))
+    if not specs:
+        raise ConfigError("sweep: must have at least one point; got none. Check the lists on the command line.")
+    points = [(spec, job_of(spec)) for spec in specs]
+    todo = _in_order(points)
+    waiting = [(spec, job) for spec, job in todo if not _done(spec, job)]
+    baselines = sum(not spec.strategy.has_target for spec, _ in todo)
+    jobs = f"{_count(len(todo) - baselines, 'job')} and {_count(baselines, 'baseline')}"
+    print(f"{_count(len(specs), 'point')}: {jobs}, {len(todo) - len(waiting)} already done", flush=True)
+    runs = Runs(specs[0].tracking, sweep)
+    results, failed = _run(todo, runs)
+    runs.close_sweep(failed=bool(failed))
+    rows = [_row(spec, job, results.get(job.key), failed.get(job.key)) for spec, job in points]
+    print(f"\n{closing_table(rows)}\n\n{_where_to_look(specs[0])}", flush=True)
+    for caveat in dict.fromkeys(spec.model.capabilities().caveat for spec in specs):
+        print(f"Note: {caveat}" if caveat else "", flush=True)
+    return rows
+
+
+def _in_order(points: Sequence[tuple[AlignSpec, Job]]) -> list[tuple[AlignSpec, Job]]:
+    """Distinct jobs: one model after the other, so that each is loaded once, and each baseline before what needs it."""
+    models = list(dict.fromkeys(id(spec.model) for spec, _ in points))
+    ordered: dict[str, tuple[AlignSpec, Job]] = {}
+    for model in models:
+        own = [(spec, job) for spec, job in points if id(spec.model) == model]
+        befores = [baseline_of(spec) for spec, _ in own]
+        for spec, job in [*((before, job_of(before)) for before in befores), *own]:
+            ordered.setdefault(job.key, (spec, job))
+    return list(ordered.values())
+
+
+def _run(todo: Sequence[tuple[AlignSpec, Job]], runs: Runs) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    results: dict[str, dict[str, Any]] = {}
+    failed: dict[str, str] = {}
+    loaded = None
+    for spec, job in todo:
+        if loaded is not None and loaded is not spec.model:
+            loaded.unload()
+        loaded = spec.model
+        try:
+            results[job.key] = align(spec, runs)
+        except VatError as error:
+            failed[job.key] = str(error)
+            print(f"{describe(spec).name}: {error}", flush=True)
+        except Exception as error:  # a fault of ours in one job must not cost the others
+            failed[job.key] = f"{type(error).__name__}: {error}"
+            traceback.print_exc()
+    return results, failed
+
+
+def _done(spec: AlignSpec, job: Job) -> bool:
+    result = job.result()
+    return result is not None and is_current(result, spec)
+
+
+def _row(spec: AlignSpec, job: Job, result: dict[str, Any] | None, failure: str | None) -> dict[str, Any]:
+    target = spec.strategy.has_target
+    row = {
+        "model": spec.model.label, "value": spec.value if target else "", "direction": direction_of(spec) if target else None,
+        "strategy": spec.strategy.label, "shots": spec.strategy.shots_shown, "replicate": spec.replicate if target else "", "job": job.key,
+    }  # fmt: skip
+    if result is None:
+        return row | {"failed": failure or "not run"}
+    return row | {"metrics": result["steps"][max(result["steps"], key=int)]}
+
+
+def _where_to_look(spec: AlignSpec) -> str:
+    uri = spec.tracking.uri or spec.tracking.store_uri.removesuffix("?timeout=60")
+    see = f"MLflow at {uri}" if uri.startswith("http") else f"mlflow ui --backend-store-uri {uri if not spec.tracking.uri else '<your tracking.uri>'}"
+    return f"Files of a job: {spec.tracking.folder / 'jobs'}/<job>/    Runs: {see}, experiment {spec.tracking.experiment}"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"

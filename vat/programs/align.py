@@ -1,0 +1,148 @@
+"""The main program: push one value of a model, and measure what that did to all values. One page, in the order of the data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import lru_cache
+from typing import Any
+
+from vat.align.base import State, Task
+from vat.align.none import Baseline
+from vat.config import AlignSpec
+from vat.data.base import DataSource, Split
+from vat.errors import VatError
+from vat.models.base import Progress
+from vat.programs.progress import counter
+from vat.programs.record import direction_of, record
+from vat.theory.file import TheoryFile
+from vat.track.job import Job
+from vat.track.runs import Description, Runs
+from vat.types import Judgements, Shot
+
+
+def align(spec: AlignSpec, runs: Runs) -> dict[str, Any]:
+    """Do one job, or only bring MLflow up to date if it is done. Returns its result.
+
+    Raises:
+        VatError: The job failed; what the model answered is kept.
+    """
+    job, description = job_of(spec), describe(spec)
+    with job.held(lambda: print(f"{description.name}: held by another process, waiting for its result", flush=True)):
+        result = job.result()
+        if result is None or not is_current(result, spec):
+            with runs.running(job, description):
+                result = _measured(spec, job, description.name)
+                job.finish(result)
+        runs.publish(job, description, result)
+    return result
+
+
+def baseline_of(spec: AlignSpec) -> AlignSpec:
+    """The job that measures the state before: same model, data and elicitation, nothing done to it."""
+    return replace(spec, strategy=Baseline(), value="", direction=None, replicate=0)
+
+
+def job_of(spec: AlignSpec) -> Job:
+    """The job of a point. Its key holds what determines the result and nothing else."""
+    theory = spec.theory.load()
+    identity: dict[str, object] = {
+        "program": "align", "theory": theory.digest, "data": split_of(spec.data, spec.theory).digest,
+        "model": spec.model.identity(), "elicit": spec.elicit.identity(), "strategy": spec.strategy.identity(),
+    }  # fmt: skip
+    if spec.strategy.has_target:
+        identity |= {"value": spec.value, "direction": direction_of(spec), "replicate": spec.replicate}
+    return Job(spec.tracking.folder, identity)
+
+
+def is_current(result: dict[str, Any], spec: AlignSpec) -> bool:
+    """Whether a result was measured with these settings; if not, it is measured again from the stored answers."""
+    return bool(result["measure"] == asdict(spec.measure))
+
+
+@lru_cache(maxsize=8)
+def split_of(data: DataSource, theory: TheoryFile) -> Split:
+    """The probes of a data source; read once per process."""
+    return data.split(theory.load())
+
+
+def describe(spec: AlignSpec) -> Description:
+    """Name, parameters and note of the job's run in MLflow."""
+    strategy, theory = spec.strategy, spec.theory.load()
+    params: dict[str, object] = {"model": spec.model.label, "theory": theory.name, "data": type(spec.data).__name__, "strategy": strategy.label}
+    params |= {f"elicit.{key}": value for key, value in spec.elicit.identity().items()}
+    params |= {"data_digest": split_of(spec.data, spec.theory).digest[:16], "model_revision": spec.model.identity().get("revision", "")}
+    name = f"{spec.model.label} · baseline"
+    if strategy.has_target:
+        direction = direction_of(spec)
+        params |= {"value": spec.value, "direction": direction, "shots": strategy.shots_shown or "", "replicate": spec.replicate}
+        dose = "" if strategy.shots_shown is None else f" · {strategy.shots_shown} shots"
+        name = f"{spec.model.label} · {spec.value} {direction:+d} · {strategy.label}{dose} · r{spec.replicate}"
+    return Description(name, "job" if strategy.has_target else "baseline", params, spec.model.capabilities().caveat)
+
+
+def preflight(spec: AlignSpec) -> Iterator[str]:
+    """Every fault that can be known before work starts, one line each."""
+    with _fault() as faults:
+        spec.tracking.check()
+    yield from faults
+    with _fault() as faults:
+        theory = spec.theory.load()
+    yield from faults
+    if faults:
+        return
+    if spec.strategy.has_target:
+        with _fault() as faults:
+            theory.spec(spec.value)
+        yield from faults
+    with _fault() as faults:
+        spec.strategy.check(spec.model.capabilities())
+    yield from faults
+    with _fault() as faults:
+        split = split_of(spec.data, spec.theory)
+        shots = [Shot(probe, 3) for probe in split.train.rows[: spec.strategy.shots_shown or 0]]
+        spec.model.check(spec.elicit.question(theory).prompt(split.test.rows[0], shots))
+        spec.model.identity()
+    yield from faults
+
+
+@contextmanager
+def _fault() -> Iterator[list[str]]:
+    faults: list[str] = []
+    try:
+        yield faults
+    except VatError as error:
+        faults.append(str(error))
+
+
+def _measured(spec: AlignSpec, job: Job, name: str) -> dict[str, Any]:
+    """Judge every state of the strategy and measure it against the state before."""
+    spec.cluster.apply()
+    theory, split, started = spec.theory.load(), split_of(spec.data, spec.theory), time.time()
+    task = Task(
+        theory, split.train, spec.model, spec.value, direction_of(spec) if spec.strategy.has_target else 1, spec.replicate,
+        ask=lambda probes: spec.elicit.judge(spec.model, probes, (), theory, store=job.answers("asked")),
+    )  # fmt: skip
+    steps = {}
+    with counter(name, len(split.test.rows), unit="ratings") as progress:
+        pre = _baseline(spec, split) if spec.strategy.has_target else None
+        for state in spec.strategy.states(task):
+            post = _judged(spec, job, state, split, progress)
+            steps[state.step] = record(job.step_folder(state.step), name, spec, split, pre, post)
+    versions = {name: __import__(name).__version__ for name in ("vat", "numpy", "scipy")}
+    measure = asdict(spec.measure)
+    return {"name": name, "steps": steps, "measure": measure, "seconds": round(time.time() - started, 1), "versions": versions}
+
+
+def _judged(spec: AlignSpec, job: Job, state: State, split: Split, progress: Progress) -> Judgements:
+    store = job.answers(f"step-{state.step:06d}")
+    return spec.elicit.judge(state.model, split.test.rows, state.shots, spec.theory.load(), store=store, progress=progress)
+
+
+def _baseline(spec: AlignSpec, split: Split) -> Judgements:
+    """The state before, from the answers that the baseline's job has kept."""
+    job = job_of(baseline_of(spec))
+    with job.held():
+        return _judged(spec, job, State(0, spec.model, ()), split, lambda done: None)

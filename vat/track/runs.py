@@ -1,0 +1,158 @@
+"""MLflow: where people look. Everything here is written from a job's folder, so that a fresh server can be filled from it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vat.errors import BackendError, shown
+from vat.track.job import Job
+from vat.track.settings import Tracking
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+KEY, RESULT, KIND, SWEEP, ERROR = "vat.job_key", "vat.result", "vat.kind", "vat.sweep", "vat.error"
+PARENT, NOTE, NAME = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runName"
+
+
+class Description(NamedTuple):
+    """How a job appears in MLflow: name of the run, its parameters, and a note for the reader."""
+
+    name: str
+    kind: str
+    params: Mapping[str, object]
+    note: str
+
+
+def sweep_tag(sweep: str) -> str:
+    """The tag that marks a run as part of a sweep: MLflow allows few characters in it, and not many."""
+    plain = re.sub(r"[^\w.:/ -]+", "_", sweep)
+    return f"sweep.{plain if len(plain) <= 100 else plain[:80] + hashlib.sha256(sweep.encode()).hexdigest()[:16]}"
+
+
+class Runs:
+    """The runs of one experiment. `sweep`: name of the parent run, or None."""
+
+    def __init__(self, tracking: Tracking, sweep: str | None) -> None:
+        """Open the store, making it if it is new.
+
+        Raises:
+            BackendError: It cannot be reached.
+        """
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from filelock import FileLock
+        from mlflow import MlflowClient
+
+        for noisy in ("alembic", "mlflow"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        self._tracking = tracking
+        with self._errors(), FileLock(tracking.folder / "mlflow.lock"):  # processes that make a fresh database together corrupt it
+            self._client: MlflowClient = MlflowClient(tracking_uri=tracking.store_uri)
+            self._experiment = self._open_experiment()
+        self._sweep = sweep
+        self._parent = self._open_sweep(sweep) if sweep else None
+        self._by_key = {run.data.tags[KEY]: run for run in self._search(f"tags.`{KIND}` != 'sweep'")}
+
+    @contextlib.contextmanager
+    def running(self, job: Job, description: Description) -> Iterator[None]:
+        """The job's run is RUNNING inside the block; after an error it is FAILED, or KILLED if it was interrupted."""
+        with self._errors():
+            run_id = self._run_of(job, description)
+            self._client.update_run(run_id, status="RUNNING")
+        try:
+            yield
+        except BaseException as error:
+            status = "FAILED" if isinstance(error, Exception) else "KILLED"
+            with contextlib.suppress(Exception):  # the job's own error is what the user must see
+                self._client.set_tag(run_id, ERROR, shown(str(error), 400))
+                self._client.set_terminated(run_id, status)
+            raise
+
+    def publish(self, job: Job, description: Description, result: Mapping[str, Any]) -> str:
+        """Bring the job's run up to date with its result; returns the run's id."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        digest = hashlib.sha256(json.dumps(result, sort_keys=True, default=str).encode()).hexdigest()
+        known = self._by_key.get(job.key)
+        member = sweep_tag(self._sweep) if self._sweep else None
+        with self._errors():
+            run_id = self._run_of(job, description)
+            if member and (known is None or member not in known.data.tags):
+                self._client.set_tag(run_id, member, "1")
+            if known is not None and known.data.tags.get(RESULT) == digest and known.info.status == "FINISHED":
+                return run_id
+            now = int(time.time() * 1000)
+            steps = {int(step): metrics for step, metrics in result["steps"].items()}
+            metrics = [Metric(k, v, now, step) for step, values in steps.items() for k, v in values.items() if v is not None]
+            for start in range(0, len(metrics), 500):
+                self._client.log_batch(run_id, metrics=metrics[start : start + 500])
+            params = [Param(key, str(value)) for key, value in description.params.items()]
+            self._client.log_batch(run_id, params=params, tags=[RunTag(NOTE, description.note)])
+            for step in steps:
+                self._client.log_artifacts(run_id, str(job.step_folder(step)), artifact_path=f"step-{step}")
+            self._client.set_tag(run_id, RESULT, digest)
+            if ERROR in self._client.get_run(run_id).data.tags:
+                self._client.delete_tag(run_id, ERROR)
+            self._client.set_terminated(run_id, "FINISHED")
+        return run_id
+
+    def close_sweep(self, *, failed: bool) -> None:
+        """Mark the parent run as ended."""
+        if self._parent:
+            with self._errors():
+                self._client.set_terminated(self._parent, "FAILED" if failed else "FINISHED")
+
+    def _open_experiment(self) -> str:
+        found = self._client.get_experiment_by_name(self._tracking.experiment)
+        if found is not None:
+            return str(found.experiment_id)
+        place = None if self._tracking.uri else (self._tracking.folder / "artifacts").as_uri()
+        return str(self._client.create_experiment(self._tracking.experiment, artifact_location=place))
+
+    def _open_sweep(self, name: str) -> str:
+        with self._errors():
+            found = self._search(f"tags.`{KIND}` = 'sweep' and tags.`{SWEEP}` = '{sweep_tag(name)}'")
+            if found:
+                run_id = str(found[0].info.run_id)
+                self._client.update_run(run_id, status="RUNNING")
+                return run_id
+            tags = {KIND: "sweep", SWEEP: sweep_tag(name), NAME: name[:200]}
+            return str(self._client.create_run(self._experiment, tags=tags).info.run_id)
+
+    def _run_of(self, job: Job, description: Description) -> str:
+        if job.key not in self._by_key:
+            tags = {KEY: job.key, KIND: description.kind, NAME: description.name} | ({PARENT: self._parent} if self._parent else {})
+            self._by_key[job.key] = self._client.create_run(self._experiment, tags=tags)
+        return str(self._by_key[job.key].info.run_id)
+
+    def _search(self, condition: str) -> list[Any]:
+        found, token = [], None
+        with self._errors():
+            while True:
+                page = self._client.search_runs([self._experiment], condition, max_results=1000, page_token=token)
+                found += list(page)
+                token = page.token
+                if not token:
+                    return found
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            where = self._tracking.uri.split("://")[0] + "://…" if self._tracking.uri else Path(self._tracking.root) / "mlflow.db"
+            found = re.sub(r"//[^@/\s]+@", "//…@", shown(str(error)))  # a URI may hold a password
+            rule = f"tracking.uri: MLflow at {where} must take our runs; got {found}"
+            raise BackendError(f"{rule}. What is done stays on disk: run the same command again.", retryable=True) from error
