@@ -13,28 +13,35 @@ from omegaconf.errors import OmegaConfBaseException
 from vat.errors import VatError
 
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
-os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors and we say them in one line
+os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, and we say them in one line
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="align")
 def main(cfg: DictConfig) -> None:
-    """Run one point; sweeps go through the launcher in vat/fanout."""
+    """Run one point; a sweep goes through the launcher in vat/fanout."""
     from vat.config import read
     from vat.fanout.sweep import run_points
 
-    rows = run_points([read(cfg)], sweep=cfg.sweep)
+    try:
+        rows = run_points([read(cfg)], sweep=cfg.sweep)
+    except VatError as error:
+        sys.exit(_told(error))  # before Hydra adds a line of its own
     if any(row.get("failed") for row in rows):
         sys.exit(1)
+
+
+def _told(error: Exception) -> int:
+    if WANTS_TRACEBACK:
+        raise error
+    from vat.programs.entry import report
+
+    return report(error)
 
 
 if __name__ == "__main__":
     try:
         main()
     except (VatError, HydraException, OmegaConfBaseException) as error:
-        if WANTS_TRACEBACK:
-            raise
-        from vat.programs.entry import report
-
-        sys.exit(report(error))
+        sys.exit(_told(error))
     except KeyboardInterrupt:
         sys.exit("interrupted: the same command goes on where this one stopped")

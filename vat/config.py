@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from vat.theory.file import TheoryFile
     from vat.track.settings import Tracking
 
-GROUPS = ("theory", "data", "model", "elicit", "strategy", "measure", "cluster", "tracking")
+GROUPS = {
+    "theory": "vat.theory.file.TheoryFile",
+    "data": "vat.data.base.DataSource",
+    "model": "vat.models.base.Model",
+    "elicit": "vat.elicit.rating.RatingElicitation",
+    "strategy": "vat.align.base.Strategy",
+    "measure": "vat.measure.settings.TaxSettings",
+    "cluster": "vat.fanout.local.LocalCluster",
+    "tracking": "vat.track.settings.Tracking",
+}
+"""Each group of options and what its `_target_` must be a kind of."""
+SCALARS = ("value", "direction", "replicate", "sweep")
 _built: dict[str, Any] = {}
 
 
@@ -59,13 +70,16 @@ def read(cfg: DictConfig) -> AlignSpec:
     """
     faults: list[str] = []
     parts: dict[str, Any] = {}
-    for group in GROUPS:
+    scalars: dict[str, Any] = {}
+    for key in (*GROUPS, *SCALARS):
         try:
-            parts[group] = build(group, _plain(cfg, group))
+            if key in GROUPS:
+                parts[key] = build(key, _plain(cfg, key))
+            else:
+                scalars[key] = _plain(cfg, key)
+                faults += _SCALAR_RULES[key](scalars[key])
         except VatError as error:
             faults.append(str(error))
-    scalars = {key: _plain(cfg, key) for key in ("value", "direction", "replicate", "sweep")}
-    faults += _scalar_faults(scalars)
     if faults:
         raise ConfigError("\n".join(faults))
     return AlignSpec(**parts, **scalars)
@@ -79,7 +93,9 @@ def build(group: str, node: Any) -> Any:
     """
     if not isinstance(node, dict) or "_target_" not in node:
         raise ConfigError(f"{group}: must be an option of conf/{group}/; got {shown(node)}. Use {group}=<option>.")
-    identity = json.dumps(node, sort_keys=True, default=repr)
+    if strange := [key for key in node if not isinstance(key, str)]:
+        raise ConfigError(f"{group}.{strange[0]}: a setting has a name; got {shown(strange[0])}. See conf/{group}/.")
+    identity = group + json.dumps(node, sort_keys=True, default=repr)
     if identity not in _built:
         from pydantic import ValidationError
 
@@ -107,13 +123,23 @@ def _plain(cfg: DictConfig, key: str) -> Any:
 
 
 def _locate(group: str, target: object) -> Any:
+    """The settings class that a `_target_` names: defined in vat, of the group's kind, and nothing else."""
+    from inspect import isabstract, isclass
+
     if not isinstance(target, str) or not target.startswith("vat."):
         raise ConfigError(f"{group}._target_: must be a class of vat; got {shown(target)}. Use an option of conf/{group}/.")
-    module, _, name = target.rpartition(".")
+    kind, found = _imported(GROUPS[group]), _imported(target)
+    if not isclass(found) or not issubclass(found, kind) or isabstract(found):
+        raise ConfigError(f"{group}._target_: must be a kind of {GROUPS[group]}; got {target}. Use an option of conf/{group}/.")
+    return found
+
+
+def _imported(path: str) -> Any:
+    module, _, name = path.rpartition(".")
     try:
         return getattr(importlib.import_module(module), name)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ConfigError(f"{group}._target_: must name a class that exists; got {target}. Use an option of conf/{group}/.") from error
+    except (ModuleNotFoundError, AttributeError):
+        return None
 
 
 def _lines(group: str, error: ValidationError, cls: Any) -> list[str]:
@@ -129,15 +155,26 @@ def _lines(group: str, error: ValidationError, cls: Any) -> list[str]:
     return lines
 
 
-def _scalar_faults(scalars: dict[str, Any]) -> list[str]:
-    value, direction, replicate, sweep = scalars.values()
-    faults = []
-    if not isinstance(value, str):
-        faults.append(f"value: must be the name of a value; got {shown(value)}. Use value=power.")
-    if direction not in (1, -1, None) or isinstance(direction, bool):
-        faults.append(f"direction: must be 1, -1 or null; got {shown(direction)}. Use direction=1 to push up, -1 to push down.")
-    if not isinstance(replicate, int) or isinstance(replicate, bool) or replicate < 0:
-        faults.append(f"replicate: must be 0, 1, 2 …; got {shown(replicate)}. Use replicate=0.")
-    if sweep is not None and (not isinstance(sweep, str) or not sweep.strip()):
-        faults.append(f"sweep: must be a name or null; got {shown(sweep)}. Use sweep=mysweep.")
-    return faults
+def _value_rule(value: object) -> list[str]:
+    return [] if isinstance(value, str) else [f"value: must be the name of a value; got {shown(value)}. Use value=power."]
+
+
+def _direction_rule(direction: object) -> list[str]:
+    if direction is None or (type(direction) is int and direction in (1, -1)):
+        return []
+    return [f"direction: must be 1, -1 or null; got {shown(direction)}. Use direction=1 to push up, -1 to push down."]
+
+
+def _replicate_rule(replicate: object) -> list[str]:
+    if type(replicate) is int and replicate >= 0:
+        return []
+    return [f"replicate: must be 0, 1, 2 …; got {shown(replicate)}. Use replicate=0."]
+
+
+def _sweep_rule(sweep: object) -> list[str]:
+    if sweep is None or (isinstance(sweep, str) and sweep.strip()):
+        return []
+    return [f"sweep: must be a name or null; got {shown(sweep)}. Use sweep=mysweep."]
+
+
+_SCALAR_RULES = {"value": _value_rule, "direction": _direction_rule, "replicate": _replicate_rule, "sweep": _sweep_rule}

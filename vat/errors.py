@@ -50,7 +50,8 @@ def shown(value: object, width: int = 120) -> str:
 def choose(name: str, known: Iterable[str]) -> str:
     """The next step after an unknown name: the nearest known one, or all of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    plain = {known_name.lower(): known_name for known_name in names}
+    near = difflib.get_close_matches(name.lower(), plain, n=1, cutoff=0.6)
     if near:
-        return f"Did you mean {near[0]}?"
+        return f"Did you mean {plain[near[0]]}?"
     return f"Choose from {', '.join(names)}." if names else "None is known."

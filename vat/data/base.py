@@ -11,6 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
+
+from pydantic import Field
 
 from vat.data.split import draw_scenes
 from vat.errors import DataError
@@ -72,9 +75,9 @@ class DataSource(ABC):
     limit: use only so many test scenes, spread over countries and topics (None: all of them).
     """
 
-    test_share: float
-    split_seed: int
-    limit: int | None
+    test_share: Annotated[float, Field(gt=0, lt=1)]
+    split_seed: Annotated[int, Field(ge=0)]
+    limit: Annotated[int, Field(ge=1)] | None
 
     @abstractmethod
     def probes(self, theory: Theory) -> Probes:

@@ -6,6 +6,8 @@ scene text are one scene.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,12 +23,13 @@ COLUMNS = (*TEXT_COLUMNS, "polarity")
 Rows = Iterable[tuple[int, dict[str, Any]]]
 
 
-def probes_from_rows(rows: Rows, theory: Theory, *, where: str) -> Probes:
+def probes_from_rows(rows: Rows, theory: Theory, *, where: str, item_column: str = "item") -> Probes:
     """Check rows and bring them into scene order.
 
     Args:
         rows: (line number, column → cell) pairs.
         where: Name of the file, for messages.
+        item_column: What the file calls the item.
     Raises:
         DataError: The first fault, with its line.
     """
@@ -34,7 +37,7 @@ def probes_from_rows(rows: Rows, theory: Theory, *, where: str) -> Probes:
     contexts: dict[str, tuple[str, str, str]] = {}
     lines: dict[tuple[str, str, int, str], int] = {}
     for line, row in rows:
-        probe = _probe(row, theory, f"{where}:{line}")
+        probe = _probe(row, theory, f"{where}:{line}", item_column)
         context = (probe.country, probe.topic, probe.scene)
         if contexts.setdefault(probe.scene_id, context) != context:
             raise DataError(f"{where}:{line}: a scene_id has one country, topic, scene; got others for {probe.scene_id!r}. Use a new id.")
@@ -67,23 +70,24 @@ def read_table(path: Path, columns: Sequence[str] = COLUMNS) -> Rows:
         raise DataError(f"{path}: must be UTF-8 text; got byte {error.object[error.start]:#x} at {error.start}. Save it as UTF-8.") from error
 
 
-def _require(path: Path, found: Iterable[str], needed: Sequence[str]) -> None:
-    columns = list(found)
+def _require(where: str, found: Sequence[str], needed: Sequence[str]) -> None:
     for column in needed:
-        if column not in columns:
-            raise DataError(f"{path}: needs a column {column!r}; got {', '.join(columns) or 'none'}. Add or rename it.")
+        if column not in found:
+            raise DataError(f"{where}: needs a column {column!r}; got {', '.join(found) or 'none'}. Add or rename it.")
+        if found.count(column) > 1:
+            raise DataError(f"{where}: a column stands once; got {column!r} {found.count(column)} times. Remove one.")
 
 
-def _probe(row: Mapping[str, Any], theory: Theory, where: str) -> Probe:
+def _probe(row: Mapping[str, Any], theory: Theory, where: str, item_column: str) -> Probe:
     text: dict[str, str] = {}
     for column in TEXT_COLUMNS:
         cell = row.get(column)
         if not isinstance(cell, str) or not cell.strip():
             raise DataError(f"{where}: {column} must be text; got {shown(cell)}. Fix the row or drop it.")
         text[column] = cell.strip()
-    item = text["item"].lower()
-    if item not in theory.value_of:
-        raise DataError(f"{where}: item must belong to theory {theory.name}; got {text['item']!r}. {choose(item, theory.items)}")
+    item = {name.lower(): name for name in theory.items}.get(text["item"].lower())
+    if item is None:
+        raise DataError(f"{where}: {item_column} must belong to theory {theory.name}; got {text['item']!r}. {choose(text['item'], theory.items)}")
     polarity = _polarity(row.get("polarity"))
     if polarity is None:
         raise DataError(f"{where}: polarity must be 1 or -1; got {shown(row.get('polarity'))}. Fix the row or drop it.")
@@ -94,26 +98,26 @@ def _probe(row: Mapping[str, Any], theory: Theory, where: str) -> Probe:
 
 def _polarity(cell: Any) -> int | None:
     try:
-        number = float(cell)
+        number = 0.0 if isinstance(cell, bool) else float(cell)
     except (TypeError, ValueError):
         return None
     return int(number) if number in (1.0, -1.0) else None
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> Rows:
-    import csv
-
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        header = reader.fieldnames or []
+    reader = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
+    try:
+        header = list(reader.fieldnames or [])
         if header:
-            _require(path, header, columns)
+            _require(str(path), header, columns)
         return [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: must be CSV; got {error}. Fix the row or drop it.") from error
 
 
 def _read_jsonl(path: Path, columns: Sequence[str]) -> Rows:
     rows = []
-    for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for line, text in enumerate(path.read_bytes().decode("utf-8-sig").split("\n"), start=1):
         if not text.strip():
             continue
         try:
@@ -122,7 +126,7 @@ def _read_jsonl(path: Path, columns: Sequence[str]) -> Rows:
             raise DataError(f"{path}:{line}: must be one JSON object; got {shown(text, 60)}. Fix the row or drop it.") from error
         if not isinstance(row, dict):
             raise DataError(f"{path}:{line}: must be one JSON object; got {shown(row, 60)}. Fix the row or drop it.")
-        _require(path, row, columns)
+        _require(f"{path}:{line}", list(row), columns)
         rows.append((line, row))
     return rows
 
@@ -133,7 +137,7 @@ def _read_parquet(path: Path, columns: Sequence[str]) -> Rows:
 
     try:
         table = parquet.read_table(path)
-    except pyarrow.ArrowInvalid as error:
+    except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: must be a parquet file; got {shown(str(error), 80)}. Convert it.") from error
-    _require(path, table.column_names, columns)
+    _require(str(path), table.column_names, columns)
     return list(enumerate(table.to_pylist(), start=1))

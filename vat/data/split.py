@@ -11,9 +11,10 @@ import numpy as np
 
 
 def draw_scenes(scenes: Sequence[str], factors: Mapping[str, Sequence[str]], *, count: int, seed: int) -> list[str]:
-    """Draw `count` of S scenes, as balanced over the levels of each factor as the numbers allow.
+    """Draw `count` of S scenes, balanced over the levels of each factor.
 
-    One scene at a time, each time from those whose levels are furthest behind their share, at random among equals.
+    One scene at a time, each time from those whose levels are furthest behind their share, at random among equals. Levels come within one
+    scene of their share, rarely a little more, since a scene once drawn stays.
 
     Args:
         scenes: S distinct scene ids.

@@ -31,7 +31,7 @@ class ValueActionGap(DataSource):
         """
         path = Path(self.path)
         rows = ((line, row | {"item": row["value"], "scene": scene_text(row["country"], row["topic"])}) for line, row in read_table(path, COLUMNS))
-        return probes_from_rows(rows, theory, where=str(path))
+        return probes_from_rows(rows, theory, where=str(path), item_column="value")
 
 
 def scene_text(country: str, topic: str) -> str:

@@ -23,7 +23,12 @@ def rating_array(judgements: Judgements, theory: Theory, *, which: Literal["mode
         which: the mode of the answer, or its mean under the label probabilities.
     Returns:
         (S, U, 2, A) ratings in [1, 5], scenes in order of appearance, NaN where nothing was asked or answered.
+    Raises:
+        DataError: No probes, or probes of another theory.
     """
+    if not judgements.probes or {probe.item for probe in judgements.probes} - set(theory.items):
+        strange = sorted({probe.item for probe in judgements.probes} - set(theory.items))
+        raise DataError(f"judgements: must be of items of theory {theory.name}; got {strange or 'no probes'}. Rate the items of the theory.")
     rating_N = judgements.rating_N if which == "mode" else judgements.expected_N
     scene_at = {scene: n for n, scene in enumerate(dict.fromkeys(probe.scene_id for probe in judgements.probes))}
     item_at = {item: n for n, item in enumerate(theory.items)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,8 @@ class SequenceLauncher(Launcher):
                 faults += explain(error)
         name = self.config.get("sweep") or " ".join(self.config.hydra.overrides.task)
         rows = run_points(specs, sweep=name, faults=faults)
+        if any(row.get("failed") for row in rows):
+            sys.exit(1)
         return [_returned(row, overrides) for row, overrides in zip(rows, job_overrides, strict=True)]
 
 

@@ -12,9 +12,11 @@ import numpy as np
 from scipy.stats import chi2
 
 from vat.errors import DataError
-from vat.measure.coupling import centred_ranks
-from vat.types import Bools, Floats, Ints
+from vat.measure.coupling import FEWEST, Coupling, centred_ranks
+from vat.types import Bools, Floats
 
+FEWEST_FREE = 2
+"""Dimensions that the factors must leave to a value's ranks; with one, all residuals are alike."""
 _CHUNK = 256
 
 
@@ -30,32 +32,32 @@ class Null(NamedTuple):
     gini: float
 
 
-def chance_level(count_VV: Ints, live_V: Bools) -> float:
-    """Expected squared nVAT of independent values: the mean of 1 / (N - 1) over pairs of live values.
+def chance_level(couplings: Coupling) -> float:
+    """Expected squared nVAT of independent values: the mean of 1 / (N - 1) over the pairs whose coupling is defined.
 
     Args:
-        count_VV: (V, V) scenes in which both values were observed; live_V: (V,) values that moved.
+        couplings: Spearman correlations and the number of scenes N behind each.
     Returns:
-        The level, NaN without a live pair. Exact for Spearman correlations, ties or not.
+        The level, NaN without such a pair. Exact, ties or not.
     Source: variance of Spearman's ρ under independence, 1 / (N - 1) (Kendall and Gibbons 1990). Differs: none.
     """
-    count_P = _live_pairs(count_VV, live_V)
-    count_P = count_P[count_P >= 3]
+    count_P = couplings.count_VV[couplings.pair_VV]
     return float((1.0 / (count_P - 1)).mean()) if len(count_P) else float("nan")
 
 
-def chi2_p(coupling_VV: Floats, count_VV: Ints, live_V: Bools) -> float:
-    """Closed form of the free permutation test: Σ (N - 1) ρ² over live pairs is about χ² with one degree of freedom a pair.
+def chi2_p(couplings: Coupling) -> float:
+    """Closed form of the free permutation test: Σ (N - 1) ρ² over defined pairs is about χ² with one degree of freedom a pair.
 
+    Args:
+        couplings: Spearman correlations and the number of scenes N behind each.
     Returns:
-        p, or NaN without a live pair.
+        p, or NaN without a defined pair.
     Source: normal approximation of Spearman's ρ under independence. Differs: none.
     """
-    count_P, rho_P = _live_pairs(count_VV, live_V), _live_pairs(coupling_VV, live_V)
-    usable_P = count_P >= 3
-    if not usable_P.any():
+    once_VV = np.triu(couplings.pair_VV)
+    if not once_VV.any():
         return float("nan")
-    return float(chi2.sf(((count_P - 1) * rho_P**2)[usable_P].sum(), usable_P.sum()))
+    return float(chi2.sf(((couplings.count_VV - 1) * couplings.coupling_VV**2)[once_VV].sum(), once_VV.sum()))
 
 
 def permutation_null(shift_SV: Floats, *, factors: Mapping[str, Sequence[str]] | None, n_perm: int, seed: int) -> Null:
@@ -71,9 +73,11 @@ def permutation_null(shift_SV: Floats, *, factors: Mapping[str, Sequence[str]] |
         n_perm: Permutations.
         seed: Of the permutations.
     Raises:
-        DataError: A factor of another length than S.
+        DataError: A factor of another length than S, or no permutations.
     Source: none in the paper, which reports no null. Permutation of projected residuals: Freedman and Lane (1983). Differs: ranks.
     """
+    if n_perm < 1:
+        raise DataError(f"n_perm: needs at least 1 permutation; got {n_perm}. Use 999 or more.")
     rank_SV = centred_ranks(shift_SV)
     seen_SV = ~np.isnan(rank_SV)
     bases = [_factor_basis(factors, seen_S) for seen_S in seen_SV.T]
@@ -82,10 +86,10 @@ def permutation_null(shift_SV: Floats, *, factors: Mapping[str, Sequence[str]] |
         residual_SV[seen_S, v] = _project(rank_SV[seen_S, v][None], basis)[0]
     residual_SV[np.abs(residual_SV) < 1e-9 * max(1.0, np.nanmax(np.abs(rank_SV), initial=1.0))] = 0.0
     live_V = (residual_SV != 0).any(axis=0)
-    if live_V.sum() < 2:
-        return Null(float("nan"), np.empty(0), float("nan"))
     residual_SV, seen_SV = residual_SV[:, live_V], seen_SV[:, live_V]
     bases = [basis for basis, live in zip(bases, live_V, strict=True) if live]
+    if not _can_couple(seen_SV, bases):
+        return Null(float("nan"), np.empty(0), float("nan"))
     observed = _mean_square(pairwise_pearson(residual_SV, seen_SV))
     random = np.random.default_rng(seed)
     squares, ginis = [], []
@@ -108,13 +112,16 @@ def pairwise_pearson(x_SV: Floats, seen_SV: Bools) -> Floats:
     spread_VV = (x_VS**2) @ seen_SV - sum_VV**2 / np.maximum(count_VV, 1)
     product_VV = x_VS @ x_SV - sum_VV * np.swapaxes(sum_VV, -1, -2) / np.maximum(count_VV, 1)
     scale_VV = np.sqrt(np.maximum(spread_VV * np.swapaxes(spread_VV, -1, -2), 0.0))
-    usable_VV = (scale_VV > 1e-9) & (count_VV >= 3) & ~np.eye(x_SV.shape[-1], dtype=bool)
+    usable_VV = (scale_VV > 1e-9) & (count_VV >= FEWEST) & ~np.eye(x_SV.shape[-1], dtype=bool)
     return np.clip(np.divide(product_VV, scale_VV, out=np.zeros_like(product_VV), where=usable_VV), -1.0, 1.0)
 
 
-def _live_pairs(matrix_VV: Floats | Ints, live_V: Bools) -> Floats:
-    live_VV = np.asarray(matrix_VV, dtype=float)[np.ix_(live_V, live_V)]
-    return live_VV[np.triu_indices(len(live_VV), 1)]
+def _can_couple(seen_SV: Bools, bases: Sequence[Floats]) -> bool:
+    """Whether any two of the values share enough scenes, with enough freedom left in each after the factors."""
+    free_V = np.array([seen_S.sum() - basis.shape[1] for seen_S, basis in zip(seen_SV.T, bases, strict=True)])
+    count_VV = seen_SV.T.astype(int) @ seen_SV.astype(int)
+    pair_VV = (count_VV >= FEWEST) & (np.minimum.outer(free_V, free_V) >= FEWEST_FREE)
+    return bool(np.triu(pair_VV, 1).any())
 
 
 def _factor_basis(factors: Mapping[str, Sequence[str]] | None, seen_S: Bools) -> Floats:

@@ -75,32 +75,33 @@ def measure_tax(
         n_perm: Permutations for the p-values; the smallest possible p is 1 / (n_perm + 1).
         seed: Of the permutations.
     Raises:
-        DataError: Shapes differ, states outside [-1, 1], fewer than 3 scenes or 2 values, or factors of another length.
+        DataError: Shapes differ, states outside [-1, 1], fewer than 3 scenes or 2 values, factors of another length, no permutations.
     Source: Value Alignment Tax, section 3. Differs: see the fields, and every tax comes with its level under independence.
     """
     pre_SV, post_SV = _state(pre_SV, "pre_SV"), _state(post_SV, "post_SV")
     if pre_SV.shape != post_SV.shape:
         raise DataError(f"post_SV: must have the shape of pre_SV; got {post_SV.shape} and {pre_SV.shape}. Pair them with paired_states.")
-    if not 0 <= target < pre_SV.shape[1] or direction not in (1, -1):
-        raise DataError(f"target, direction: a column of the states, and 1 or -1; got {target} and {direction}. Fix them.")
-    raw_SV = post_SV - pre_SV
+    raw_SV = np.round(post_SV - pre_SV, 12)  # states that are equal but for float noise have not moved
     shift_SV = checked(raw_SV)
+    if target not in range(shift_SV.shape[1]) or direction not in (1, -1):
+        raise DataError(f"target, direction: a column of the states, and 1 or -1; got {target} and {direction}. Fix them.")
     n_scenes, gain, low, high = mean_interval(direction * raw_SV[:, target])
     couplings = couple(shift_SV)
-    live_V, count_VV, value_tax_V = couplings.live_V, couplings.count_VV, value_tax(couplings.coupling_VV)
-    null_sq = chance_level(count_VV, live_V)
+    live_V, value_tax_V = couplings.live_V, value_tax(couplings.coupling_VV)
+    coupled = bool(couplings.pair_VV.any())
+    null_sq = chance_level(couplings)
     free = permutation_null(shift_SV, factors=None, n_perm=n_perm, seed=seed)
     within = permutation_null(shift_SV, factors=factors, n_perm=n_perm, seed=seed) if factors else free
-    nvat = system_tax(couplings.coupling_VV) if live_V.sum() > 1 else np.nan
+    nvat = system_tax(couplings.coupling_VV, pairs=couplings.pair_VV) if coupled else np.nan
     return TaxReport(
         n_scenes=n_scenes, gain=gain, gain_low=low, gain_high=high,
         shift=_column_means(raw_SV),
         gnd=gain_normalised_deviation(raw_SV, target=target),
         coupling=couplings.coupling_VV, value_tax=value_tax_V, live=live_V,
         nvat=nvat, nvat_frobenius=system_tax(couplings.coupling_VV, form="frobenius"), nvat_null=float(np.sqrt(null_sq)),
-        nvat_excess_sq=nvat**2 - null_sq, nvat_excess=float(np.sqrt(max(0.0, nvat**2 - null_sq))) if nvat == nvat else np.nan,
-        nvat_p=within.p, nvat_p_free=free.p, nvat_p_chi2=chi2_p(couplings.coupling_VV, count_VV, live_V),
-        gini=gini(value_tax_V[live_V]) if live_V.sum() > 1 else np.nan, gini_null=free.gini,
+        nvat_excess_sq=nvat**2 - null_sq, nvat_excess=float(np.sqrt(max(0.0, nvat**2 - null_sq))) if coupled else np.nan,
+        nvat_p=within.p, nvat_p_free=free.p, nvat_p_chi2=chi2_p(couplings),
+        gini=gini(value_tax_V[live_V]) if coupled else np.nan, gini_null=free.gini,
     )  # fmt: skip
 
 
@@ -119,13 +120,14 @@ def value_tax(R: Floats) -> Floats:
     return norm_V
 
 
-def system_tax(R: Floats, *, form: Form = "rms") -> float:
+def system_tax(R: Floats, *, form: Form = "rms", pairs: Bools | None = None) -> float:
     """nVAT: one number for the coupling of the whole system.
 
     Args:
-        R: (V, V) coupling matrix; a value whose row is 0 off the diagonal never moved.
+        R: (V, V) coupling matrix.
         form: `rms`, root mean square of the off-diagonal entries between values that moved, in [0, 1] (0 if there is no such pair);
             `frobenius`, the paper's formula ‖R‖_F / sqrt(V) with its unit diagonal, at least 1.
+        pairs: (V, V) true where a coupling is defined; None takes a value whose row is 0 off the diagonal for one that never moved.
     Raises:
         DataError: R is not square, or not finite.
     Source: Value Alignment Tax, section 3.1. Differs: `rms`; the paper's formula cannot give the values of its Table 2.
@@ -133,8 +135,9 @@ def system_tax(R: Floats, *, form: Form = "rms") -> float:
     off_VV = _off_diagonal(R)
     if form == "frobenius":
         return float(np.sqrt(((off_VV + np.eye(len(off_VV))) ** 2).sum() / len(off_VV)))
-    live = int((off_VV != 0).any(axis=1).sum())
-    return float(np.sqrt((off_VV**2).sum() / (live * (live - 1)))) if live > 1 else 0.0
+    live_V = (off_VV != 0).any(axis=1)
+    pair_VV = np.outer(live_V, live_V) & ~np.eye(len(live_V), dtype=bool) if pairs is None else pairs
+    return float(np.sqrt((off_VV[pair_VV] ** 2).mean())) if pair_VV.any() else 0.0
 
 
 def gini(x: Floats) -> float:

@@ -177,11 +177,12 @@ class LocalModel(Model):
         return log_BW
 
     def _encode(self, prompts: Sequence[Prompt]) -> Encoded:
+        """Each prompt is encoded with its first label, whose token is then dropped: so tokens that reach over the border come out right."""
         texts = [self._render(prompt) for prompt in prompts]
-        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+        labels = self._label_tokens(texts[0], prompts[0].labels)
         begin = [self._tokenizer.bos_token_id] if prompts[0].text and self._adds_bos else []
-        lead, labels = self._label_tokens(texts[0], prompts[0].labels)
-        ids = [begin + row + lead for row in ids]
+        whole = self._tokens([text + prompt.labels[0] for text, prompt in zip(texts, prompts, strict=True)])
+        ids = [begin + row[:-1] for row in whole]
         longest, room = max(map(len, ids)), getattr(self._config, "max_position_embeddings", None)
         if room is not None and longest > room:
             raise ConfigError(f"model {self.label}: takes prompts of at most {room} tokens; got {longest}. Use fewer shots or another model.")
@@ -195,17 +196,19 @@ class LocalModel(Model):
         turns = [message._asdict() for message in prompt.messages]
         return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **self.template_options))
 
-    def _label_tokens(self, text: str, labels: Sequence[str]) -> tuple[list[int], list[int]]:
-        """Tokens that all labels begin with after this prompt (as a space), and the one token in which they differ."""
-        bare: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        whole: list[list[int]] = self._tokenizer([text + label for label in labels], add_special_tokens=False)["input_ids"]
+    def _label_tokens(self, text: str, labels: Sequence[str]) -> list[int]:
+        """The one token in which the five labels differ after this prompt."""
+        whole = self._tokens([text + label for label in labels])
         shared = _common_length(whole)
         tails = [row[shared:] for row in whole]
-        distinct = {tuple(tail) for tail in tails if len(tail) == 1}
-        if shared < len(bare) or whole[0][: len(bare)] != bare or len(distinct) < len(labels):
+        if len({tuple(tail) for tail in tails if len(tail) == 1}) < len(labels):
             pieces = {label: self._tokenizer.convert_ids_to_tokens(tail) for label, tail in zip(labels, tails, strict=True)}
             raise ConfigError(f"model {self.label}: the labels 1 … 5 must be single tokens after the prompt; got {shown(pieces)}. Use another model.")
-        return whole[0][len(bare) : shared], [tail[0] for tail in tails]
+        return [tail[0] for tail in tails]
+
+    def _tokens(self, texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return ids
 
     @cached_property
     def _adds_bos(self) -> bool:
@@ -233,10 +236,12 @@ class LocalModel(Model):
             raise BackendError(f"model.device={self.device}: must be a device of this machine; got {found}. Use model.device=cpu.") from error
 
     def _from_hub(self, loader: str, **options: Any) -> Any:
+        import huggingface_hub
         import transformers
 
         transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        huggingface_hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         try:
             return getattr(transformers, loader).from_pretrained(self.source, revision=self.wanted_revision, trust_remote_code=False, **options)
         except (OSError, ValueError) as error:

@@ -34,8 +34,7 @@ def align(spec: AlignSpec, runs: Runs) -> dict[str, Any]:
         result = job.result()
         if result is None or not is_current(result, spec):
             with runs.running(job, description):
-                result = _measured(spec, job, description.name)
-                job.finish(result)
+                result = job.finish(_measured(spec, job, description.name))
         runs.publish(job, description, result)
     return result
 

@@ -1,11 +1,21 @@
-"""What stands around every program: errors as lines a person can act on."""
+"""What stands around every program: errors as lines that a person can act on."""
 
 from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 
-from vat.errors import VatError, choose
+from vat.errors import VatError, choose, shown
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def report(error: Exception) -> int:
+    """Print an error for the user; returns the exit status."""
+    for line in explain(error):
+        print(line, file=sys.stderr)
+    return 2
 
 
 def explain(error: Exception) -> list[str]:
@@ -16,31 +26,37 @@ def explain(error: Exception) -> list[str]:
     text = str(error)
     if isinstance(error, VatError):
         return text.splitlines()
-    if isinstance(error, MissingConfigException) and (found := re.search(r"Could not find '([\w/]+)/([^/']+)'", text)):
-        group, option = found.groups()
-        return [f"{group}={option}: must be an option of {group}; got {option!r}. {choose(option, error.options or [])}"]
+    if isinstance(error, MissingConfigException):
+        return [_missing(text)]
     if found := re.search(r"Could not override '([^']+)'", text):
-        key = found.group(1)
-        return [f"{key}: must be a setting; got an unknown key. {_near_key(key)}"]
+        return [_unknown_key(found.group(1))]
+    if "Ambiguous value" in text and (found := re.search(r"Ambiguous value for argument '([^']+)'", text)):
+        return [f"{found.group(1)}: a list of values makes a sweep; got one without -m. Run: python launch.py -m {found.group(1)}"]
     if isinstance(error, OverrideParseException):
         return [f"{error.override}: must have the form key=value; got something else. Quote it for the shell, or see --help."]
     if isinstance(error, OmegaConfBaseException):
-        return [f"{error.full_key}: must fit the configuration; got {error.msg}. See --cfg job."]
-    return [f"config: must compose; got {' '.join(text.split())}. See --help."]
+        return [f"{error.full_key}: must fit the configuration; got {shown(str(error.msg))}. See --cfg job."]
+    return [f"config: must compose; got {shown(text, 300)}. See --help."]
 
 
-def report(error: Exception) -> int:
-    """Print an error for the user; returns the exit status."""
-    for line in explain(error):
-        print(line, file=sys.stderr)
-    return 2
+def _missing(text: str) -> str:
+    """The message for an option, or a program, that does not exist."""
+    if found := re.search(r"Cannot find primary config '([^']+)'", text):
+        programs = (path.stem for path in CONF.glob("*.yaml"))
+        return f"-cn {found.group(1)}: must be a program; got no conf/{found.group(1)}.yaml. {choose(found.group(1), programs)}"
+    if found := re.search(r"Could not find '([\w/]+)/([^/']+)'", text):
+        group, option = found.groups()
+        options = (path.stem for path in (CONF / group).glob("*.yaml"))
+        return f"{group}={option}: must be an option of {group}; got {option!r}. {choose(option, options)}"
+    return f"config: must compose; got {shown(text, 300)}. See --help."
 
 
-def _near_key(key: str) -> str:
-    from vat.config import GROUPS
+def _unknown_key(key: str) -> str:
+    """The message for a setting that does not exist."""
+    import yaml
 
-    known = {"value", "direction", "shots", "replicate", "sweep", *GROUPS}
-    head, dot, _ = key.partition(".")
-    if dot and head in known:
-        return f"See conf/{head}/ for its settings; write +{key}=… only to add one."
-    return choose(key, known)
+    group, dot, name = key.partition(".")
+    files = [CONF / "align.yaml"] if not dot else sorted((CONF / group).glob("*.yaml"))
+    known = {str(setting) for file in files for setting in yaml.safe_load(file.read_text(encoding="utf-8"))} - {"_target_", "defaults", "hydra"}
+    known |= set() if dot else {path.name for path in CONF.iterdir() if path.is_dir()}
+    return f"{key}: must be a setting; got an unknown key. {choose(name if dot else group, known)}"

@@ -14,6 +14,7 @@ values:
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,19 +106,35 @@ def load_theory(path: Path) -> Theory:
     if not path.is_file():
         raise ConfigError(f"theory.path: must be a YAML file; got {path}, which does not exist. Check the path.")
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: must be UTF-8 text; got byte {error.object[error.start]:#x} at {error.start}. Save it as UTF-8.") from error
-    except yaml.YAMLError as error:
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise DataError(f"{path}{line}: must be YAML; got {error.problem}. Mend the syntax.") from error
+    except (yaml.YAMLError, ValueError) as error:
         raise DataError(f"{path}: must be YAML; got {shown(str(error))}. Mend the syntax.") from error
     if not isinstance(tree, Mapping) or not isinstance(tree.get("values"), Mapping) or not tree["values"]:
         raise DataError(f"{path}: needs a mapping `values`; got {shown(tree, 60)}. See vat/theory/schwartz.yaml for the form.")
     if unknown := set(tree) - {"name", "source", "values"}:
         raise DataError(f"{path}: knows name, source and values only; got {sorted(map(str, unknown))[0]!r}. Remove it.")
     specs = tuple(_value(path, name, node) for name, node in tree["values"].items())
-    theory = Theory(str(tree.get("name", path.stem)), str(tree.get("source", "")), specs)
+    theory = Theory(str(tree.get("name") or path.stem), str(tree.get("source") or ""), specs)
     _check_whole(path, theory)
     return theory
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Plain YAML data in which no key of a mapping stands twice: the first of two would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Called by yaml."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def _value(path: Path, name: object, node: Any) -> Value:
@@ -132,12 +149,12 @@ def _value(path: Path, name: object, node: Any) -> Value:
     for item, text in items.items():
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{where}.items.{item}: needs a one-sentence definition; got {shown(text)}. Write one.")
-    if not isinstance(node.get("definition"), str):
+    if not isinstance(node.get("definition"), str) or not node["definition"].strip():
         raise DataError(f"{where}.definition: needs a sentence; got {shown(node.get('definition'))}. Write one.")
     direction, angle = node.get("direction", 1), node.get("angle")
-    if direction not in (1, -1):
+    if type(direction) is not int or direction not in (1, -1):
         raise DataError(f"{where}.direction: must be 1 or -1; got {shown(direction)}. Fix it or leave it out.")
-    if angle is not None and (isinstance(angle, bool) or not isinstance(angle, int | float)):
+    if angle is not None and (isinstance(angle, bool) or not isinstance(angle, int | float) or not math.isfinite(angle)):
         raise DataError(f"{where}.angle: must be degrees; got {shown(angle)}. Fix it or leave it out.")
     pairs = tuple((str(item), text.strip()) for item, text in items.items())
     return Value(str(name), node["definition"].strip(), int(direction), None if angle is None else float(angle), pairs)

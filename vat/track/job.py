@@ -81,11 +81,14 @@ class Job:
             raise DataError(f"{path}: must be JSON as a finished job leaves it; got a damaged file. Delete it to measure again.") from error
         return result
 
-    def finish(self, result: Mapping[str, Any]) -> None:
-        """Write what the key stands for and the result; from now on the job is done."""
+    def finish(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """Write what the key stands for and the result; from now on the job is done. Returns the result as `result` reads it."""
         for name, content in (("identity.json", self.identity), ("result.json", _without_nan(result))):
             with whole_file(self.folder / name) as draft:
                 draft.write_text(json.dumps(content, indent=1, allow_nan=False, default=str) + "\n", encoding="utf-8")
+        written = self.result()
+        assert written is not None
+        return written
 
 
 def _without_nan(x: Any) -> Any:

@@ -1,0 +1,126 @@
+"""Points to jobs, with the scripted model and a real MLflow store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from vat.config import AlignSpec
+from vat.errors import BackendError, ConfigError
+from vat.fanout.sweep import run_points
+from vat.models.scripted import ScriptedModel
+from vat.programs.align import baseline_of, job_of
+from vat.types import LabelScores, Prompt
+
+Compose = Callable[..., AlignSpec]
+QUICK = ("model=scripted", "data.limit=12", "measure.n_perm=99")
+
+
+def points(compose: Compose, *, values: tuple[str, ...] = ("power", "security"), shots: tuple[int, ...] = (2, 4)) -> list[AlignSpec]:
+    return [compose(*QUICK, f"value={value}", f"shots={dose}") for value in values for dose in shots]
+
+
+def runs(tmp_path: Path) -> list:
+    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    return list(client.search_runs([client.get_experiment_by_name("vat").experiment_id]))
+
+
+def test_a_sweep_is_one_run_a_job_and_one_shared_baseline(compose: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run_points(points(compose), sweep="mine")
+    assert [(row["value"], row["shots"]) for row in rows] == [("power", 2), ("power", 4), ("security", 2), ("security", 4)]
+    kinds = [run.data.tags["vat.kind"] for run in runs(tmp_path)]
+    assert sorted(kinds) == ["baseline", "job", "job", "job", "job", "sweep"]
+    assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
+    printed = capsys.readouterr().out
+    assert "4 points: 4 jobs and 1 baseline, 0 already done" in printed
+    assert printed.count("steering") == 4
+    assert "its numbers mean nothing" in printed, "the model's caveat stands where its numbers are shown"
+
+
+def test_a_finished_sweep_does_nothing_but_print_its_table(
+    compose: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run_points(points(compose), sweep="mine")
+    table = capsys.readouterr().out.split("\n\n")[1]
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "mlruns" / "jobs").rglob("*.*")}
+    monkeypatch.setattr(ScriptedModel, "rate", lambda *args: pytest.fail("a finished job was rated again"))
+    assert run_points(points(compose), sweep="mine") == first
+    printed = capsys.readouterr().out
+    assert "5 already done" in printed
+    assert table in printed
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "mlruns" / "jobs").rglob("*.*")} == before
+    assert len(runs(tmp_path)) == 6
+
+
+def test_points_that_are_the_same_job_are_done_once(compose: Compose, tmp_path: Path) -> None:
+    rows = run_points([compose(*QUICK, "strategy=none", f"shots={dose}") for dose in (2, 4, 8)], sweep=None)
+    assert len({row["job"] for row in rows}) == 1
+    assert len(runs(tmp_path)) == 1
+
+
+def test_a_failing_job_leaves_the_others_alone_and_is_taken_up_again(
+    compose: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs, real = points(compose), ScriptedModel.rate
+
+    def breaks_after_four_examples(self: ScriptedModel, prompts: Sequence[Prompt], *rest: Any) -> LabelScores:
+        if len(prompts[0].messages) == 9:
+            raise BackendError("model scripted: must answer; got silence. Wake it.")
+        return real(self, prompts, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScriptedModel, "rate", breaks_after_four_examples)
+        rows = run_points(specs, sweep="mine")
+    assert [bool(row.get("failed")) for row in rows] == [False, True, False, True]
+    assert "Failed:\n" in (printed := capsys.readouterr().out)
+    assert printed.count("model scripted: must answer; got silence. Wake it.") == 4, "as it happens, and at the end"
+    assert sorted(run.info.status for run in runs(tmp_path)) == ["FAILED"] * 3 + ["FINISHED"] * 3
+    assert not [row for row in run_points(specs, sweep="mine") if row.get("failed")]
+    assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
+    assert len(runs(tmp_path)) == 6
+
+
+def test_every_fault_of_every_point_is_reported_before_anything_starts(compose: Compose, tmp_path: Path) -> None:
+    specs = [compose(*QUICK, f"value={value}", f"shots={dose}") for value in ("pwer", "power") for dose in (2, 3)]
+    with pytest.raises(ConfigError) as caught:
+        run_points(specs, sweep="mine", faults=["strategy=foo: must be an option; got 'foo'. Choose."])
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("strategy=foo")
+    assert any(line.startswith("value=pwer") for line in lines)
+    assert any(line.startswith("shots:") for line in lines)
+    assert len(lines) == 3, "each fault once"
+    assert not (tmp_path / "mlruns" / "mlflow.db").exists()
+    assert not (tmp_path / "mlruns" / "jobs").exists()
+
+
+KEEPS = ["tracking.experiment=other", "cluster.cpus=1", "sweep=named", "measure.n_perm=199", "elicit.max_missing=0.9"]
+CHANGES = ["value=security", "direction=1", "shots=8", "replicate=1", "strategy=placebo", "elicit.wording=1", "elicit.reversed=true",
+           "data.split_seed=1", "data.limit=12", "model=scripted"]  # fmt: skip
+
+
+@pytest.mark.parametrize("override", KEEPS)
+def test_what_does_not_determine_the_result_does_not_change_the_key(override: str, compose: Compose) -> None:
+    assert job_of(compose(override)).key == job_of(compose()).key
+
+
+@pytest.mark.parametrize("override", CHANGES)
+def test_what_determines_the_result_changes_the_key(override: str, compose: Compose) -> None:
+    assert job_of(compose(override)).key != job_of(compose()).key
+
+
+@pytest.mark.parametrize("override", ["value=security", "direction=1", "shots=8", "replicate=1", "strategy=placebo"])
+def test_the_baseline_is_the_same_whatever_is_done_to_the_model(override: str, compose: Compose) -> None:
+    assert job_of(baseline_of(compose(override))).key == job_of(baseline_of(compose())).key
+
+
+def test_another_way_to_measure_needs_no_new_answers(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run_points([compose(*QUICK)], sweep=None)
+    monkeypatch.setattr(ScriptedModel, "rate", lambda *args: pytest.fail("the answers were there"))
+    second = run_points([compose(*QUICK, "measure.n_perm=499")], sweep=None)
+    assert second[0]["job"] == first[0]["job"]
+    assert second[0]["metrics"]["gain"] == first[0]["metrics"]["gain"]
+    assert second[0]["metrics"]["nvat_p_free"] != first[0]["metrics"]["nvat_p_free"]

@@ -1,0 +1,183 @@
+import dataclasses
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from vat.config import GROUPS, build, read
+from vat.errors import ConfigError
+
+CONF = Path(__file__).parents[1] / "conf"
+OPTIONS = [pytest.param(group, path, id=f"{group}={path.stem}") for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+CHOSEN = {
+    "theory": "schwartz", "data": "template", "model": "tiny", "elicit": "rating",
+    "strategy": "steering", "measure": "tax", "cluster": "local", "tracking": "mlflow",
+}  # fmt: skip
+
+
+def option(group: str, name: str) -> dict:
+    """A yaml as Hydra would give it, what must be given being given."""
+    node = OmegaConf.load(CONF / group / f"{name}.yaml")
+    for key in node:
+        if OmegaConf.is_missing(node, key):
+            node[key] = "given"
+    return OmegaConf.to_container(OmegaConf.create({"shots": 4, group: node}), resolve=True)[group]
+
+
+def composed(changed: dict | None = None) -> DictConfig:
+    """The default configuration with some keys, as `data.limit`, set otherwise."""
+    scalars = {"value": "power", "direction": None, "shots": 4, "replicate": 0, "sweep": None}
+    cfg = OmegaConf.create(scalars | {group: OmegaConf.load(CONF / group / f"{name}.yaml") for group, name in CHOSEN.items()})
+    for key, setting in (changed or {}).items():
+        OmegaConf.update(cfg, key, setting, merge=False, force_add=True)
+    return cfg
+
+
+def test_the_options_of_every_group_are_found():
+    assert {param.values[0] for param in OPTIONS} == set(GROUPS)
+
+
+@pytest.mark.parametrize(("group", "path"), OPTIONS)
+def test_every_option_is_built_as_it_stands(group, path):
+    node = option(group, path.stem)
+    part = build(group, node)
+    assert f"{type(part).__module__}.{type(part).__name__}" == node["_target_"]
+    assert {key: getattr(part, key) for key in node if key != "_target_"} == {key: setting for key, setting in node.items() if key != "_target_"}
+
+
+@pytest.mark.parametrize(("group", "path"), OPTIONS)
+def test_a_yaml_lists_exactly_the_settings_of_its_class_and_holds_their_only_defaults(group, path):
+    node = option(group, path.stem)
+    fields = dataclasses.fields(type(build(group, node)))
+    assert [field.name for field in fields if field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING] == []
+    assert sorted(node.keys() - {"_target_"}) == sorted(field.name for field in fields)
+
+
+@pytest.mark.parametrize(("group", "path"), OPTIONS)
+def test_settings_cannot_be_changed_once_built(group, path):
+    part = build(group, option(group, path.stem))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        part.anything = 1
+
+
+def test_the_embedded_model_was_trained_on_the_default_split():
+    from vat.models.tiny.documents import SPLIT
+
+    assert build("data", option("data", "template")) == SPLIT
+
+
+def test_a_whole_configuration_becomes_one_record():
+    spec = read(composed({"direction": -1, "replicate": 2, "sweep": "mine"}))
+    assert (spec.value, spec.direction, spec.replicate, spec.sweep) == ("power", -1, 2, "mine")
+    assert spec.strategy.shots == 4
+    assert all(type(getattr(spec, group)).__module__.startswith("vat.") for group in GROUPS)
+
+
+def test_equal_nodes_give_the_same_instance_whatever_the_order_of_their_keys():
+    node = option("data", "template")
+    assert build("data", node) is build("data", dict(reversed(node.items())))
+    assert read(composed({"value": "security"})).model is read(composed({"replicate": 1})).model
+
+
+def test_unequal_nodes_give_instances_of_their_own():
+    node = option("data", "template")
+    assert build("data", node | {"limit": 12}).limit == 12
+    assert build("data", node).limit is None
+
+
+# Keys that are set otherwise, and the whole message; `…` stands for anything.
+BAD = {
+    "unknown setting": ({"data.limt": 3}, "data.limt: no such setting; got 3. Did you mean limit?"),
+    "unheard of setting": ({"cluster.xyz": 3}, "cluster.xyz: no such setting; got 3. Choose from cpus."),
+    "wrong type": (
+        {"data.split_seed": "abc"},
+        "data.split_seed: should be a valid integer, unable to parse string as an integer; got 'abc'. See conf/data/.",
+    ),
+    "wrong type by reference": (
+        {"shots": "abc"},
+        "strategy.shots: should be a valid integer, unable to parse string as an integer; got 'abc'. See conf/strategy/.",
+    ),
+    "not a number": ({"data.test_share": float("nan")}, "data.test_share: should be a finite number; got nan. See conf/data/."),
+    "out of range": ({"elicit.min_mass": 1.5}, "elicit.min_mass: should be less than or equal to 1; got 1.5. See conf/elicit/."),
+    "not a choice": ({"elicit.format": "html"}, "elicit.format: should be 'chat' or 'plain'; got 'html'. See conf/elicit/."),
+    "missing path": ({"data.path": "???"}, "data.path: must be given; got nothing. Add data.path=…"),
+    "missing setting": ({"cluster": {"_target_": "vat.fanout.local.LocalCluster"}}, "cluster.cpus: must be given; got nothing. Add cluster.cpus=…"),
+    "no class": ({"data": {"path": "x"}}, "data: must be an option of conf/data/; got {'path': 'x'}. Use data=<option>."),
+    "not a node": ({"data": "template"}, "data: must be an option of conf/data/; got 'template'. Use data=<option>."),
+    "class outside": ({"data._target_": "os.system"}, "data._target_: must be a class of vat; got 'os.system'. Use an option of conf/data/."),
+    "class of a namesake": ({"data._target_": "vatican.X"}, "data._target_: must be a class of vat; got 'vatican.X'. Use an option of conf/data/."),
+    "class not there": (
+        {"data._target_": "vat.data.table.Nope"},
+        "data._target_: must be a kind of vat.data.base.DataSource; got vat.data.table.Nope. Use an option of conf/data/.",
+    ),
+    "module not there": (
+        {"data._target_": "vat.data.nope.Table"},
+        "data._target_: must be a kind of vat.data.base.DataSource; got vat.data.nope.Table. Use an option of conf/data/.",
+    ),
+    **{
+        f"not a data source: {target}": (
+            {"data._target_": target},
+            f"data._target_: must be a kind of vat.data.base.DataSource; got {target}. Use an option of conf/data/.",
+        )
+        for target in ("vat.data.table.Path", "vat.errors.shown", "vat.errors.difflib", "vat.data.base.DataSource", "vat.theory.file.TheoryFile")
+    },
+    "a share beyond all": ({"data.test_share": 1.5}, "data.test_share: should be less than 1; got 1.5. See conf/data/."),
+    "a negative seed": ({"data.split_seed": -1}, "data.split_seed: should be greater than or equal to 0; got -1. See conf/data/."),
+    "no scenes": ({"data.limit": 0}, "data.limit: should be greater than or equal to 1; got 0. See conf/data/."),
+    "a name that is a number": (
+        {"measure": {"_target_": "vat.measure.settings.TaxSettings", 1: 2}},
+        "measure.1: a setting has a name; got 1. See conf/measure/.",
+    ),
+    "dangling reference": (
+        {"strategy.shots": "${nope}"},
+        "strategy: every reference must resolve; got …. Check the keys in ${…}.",
+    ),
+    "no value": ({"value": None}, "value: must be the name of a value; got None. Use value=power."),
+    **{
+        f"direction {bad!r}": ({"direction": bad}, f"direction: must be 1, -1 or null; got {bad!r}. Use direction=1 to push up, -1 to push down.")
+        for bad in (0, 2, "up", True, 1.0)
+    },
+    **{
+        f"replicate {bad!r}": ({"replicate": bad}, f"replicate: must be 0, 1, 2 …; got {bad!r}. Use replicate=0.")
+        for bad in (-1, 1.5, "a", True, None)
+    },
+    "blank sweep": ({"sweep": " "}, "sweep: must be a name or null; got ' '. Use sweep=mysweep."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changed", "message"), BAD.values(), ids=BAD)
+def test_a_fault_of_a_configuration_is_one_line_that_names_the_key(changed, message):
+    with pytest.raises(ConfigError) as error:
+        read(composed(changed))
+    assert re.fullmatch(".+".join(map(re.escape, message.split("…"))) + "…?", str(error.value))
+    assert re.fullmatch(r"[\w.]+: .+; got .+\. .+", str(error.value))
+
+
+FAULTY = {
+    "data.limt": 3, "data.limit": "many", "model._target_": "os.system", "elicit.wording": 9,
+    "strategy.shots": "${nope}", "value": "${nope}", "direction": 0, "replicate": -1,
+}  # fmt: skip
+
+
+def test_all_faults_of_a_configuration_are_reported_together():
+    with pytest.raises(ConfigError) as error:
+        read(composed(FAULTY))
+    assert [line.split(": ")[0] for line in str(error.value).splitlines()] == [
+        "data.limit", "data.limt", "model._target_", "elicit.wording", "strategy", "value", "direction", "replicate",
+    ]  # fmt: skip
+    assert all(re.fullmatch(r"[\w.]+: .+; got .+\. .+", line) for line in str(error.value).splitlines())
+
+
+@pytest.mark.parametrize("target", ["stranger.Thing", "vatstranger.Thing", ".stranger.Thing", 5, ["vat.x"]])
+def test_a_class_outside_vat_is_refused_before_it_is_imported(tmp_path, monkeypatch, target):
+    for name in ("stranger", "vatstranger"):
+        (tmp_path / f"{name}.py").write_text("Thing = dict\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    with pytest.raises(ConfigError) as error:
+        build("model", {"_target_": target})
+    assert str(error.value) == f"model._target_: must be a class of vat; got {target!r}. Use an option of conf/model/."
+    assert not {"stranger", "vatstranger"} & set(sys.modules)

@@ -1,0 +1,138 @@
+"""The command as a user types it: in a process of its own, from a folder of the user's."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+LAUNCH = Path(__file__).parents[1] / "launch.py"
+
+
+def launch(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, str(LAUNCH), *arguments], cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+
+
+BAD = {
+    "value": (["value=pwer"], "value=pwer: must be a value of theory schwartz; got 'pwer'. Did you mean power?"),
+    "strategy": (["strategy=sterring"], "strategy=sterring: must be an option of strategy; got 'sterring'. Did you mean steering?"),
+    "model": (["model=gpt"], "model=gpt: must be an option of model; got 'gpt'. Choose from"),
+    "key": (["valu=power"], "valu: must be a setting; got an unknown key. Did you mean value?"),
+    "nested key": (["model.dtpe=float32"], "model.dtpe: must be a setting; got an unknown key. Did you mean dtype?"),
+    "added key": (["+model.foo=1"], "model.foo: no such setting; got 1. Choose from batch_tokens"),
+    "type": (["shots=abc"], "strategy.shots: should be a valid integer, unable to parse string as an integer; got 'abc'. See conf/strategy/."),
+    "choice": (["elicit.format=plan"], "elicit.format: should be 'chat' or 'plain'; got 'plan'. See conf/elicit/."),
+    "dose": (["shots=3"], "shots: half support and half violate the value, so an even number from 2; got 3."),
+    "direction": (["direction=2"], "direction: must be 1, -1 or null; got 2."),
+    "path": (["data=table"], "data.path: must be given; got nothing. Add data.path=…"),
+    "file": (["data=table", "data.path=none.csv"], "data.path: must be an existing file; got none.csv. Check the path."),
+    "theory": (["theory.path=mine.yaml"], "theory.path: must be a YAML file; got "),
+    "list": (["value=power,security"], "value=power,security: a list of values makes a sweep; got one without -m."),
+    "syntax": (["power"], "power: must have the form key=value; got something else."),
+    "program": (["-cn", "aling"], "-cn aling: must be a program; got no conf/aling.yaml. Did you mean align?"),
+    "sweep": (["+sweeps=tabel2"], "sweeps=tabel2: must be an option of sweeps; got 'tabel2'. Did you mean table2?"),
+    "folder": (["tracking.root=/proc/mlruns"], "tracking.root: must be a folder that can be written; got /proc/mlruns"),
+    "directory of a model": (["model=hf", "model.name=./none"], "model.name=./none: must be a causal language model"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_is_one_line_that_says_what_to_do_and_nothing_is_written(case: str, tmp_path: Path) -> None:
+    arguments, message = BAD[case]
+    done = launch(*arguments, cwd=tmp_path)
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 2
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith(message), lines[0]
+    assert not done.stdout
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_all_mistakes_of_a_sweep_are_told_together(tmp_path: Path) -> None:
+    done = launch("-m", "value=pwer,power,secrity", "strategy=steering,foo", "shots=3,4", cwd=tmp_path)
+    starts = sorted(line.split(":")[0] for line in done.stderr.strip().splitlines())
+    assert starts == ["shots", "strategy=foo", "value=pwer", "value=secrity"]
+    assert done.returncode == 2
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_named_sweep_runs_from_any_directory_and_keys_on_the_command_line_replace_its_own(tmp_path: Path) -> None:
+    done = launch("+sweeps=smoke", "model=scripted", "strategy=steering", "measure.n_perm=99", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 points: 2 jobs and 1 baseline, 0 already done" in done.stdout
+    assert (tmp_path / "mlruns" / "mlflow.db").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["mlruns"], "nothing of Hydra's is left behind"
+
+
+def test_a_theory_and_a_table_of_ones_own_need_no_python(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\nvalues:\n  care: {definition: Caring., items: {helpful: Helping others., gentle: Being soft.}}\n"
+        "  pride: {definition: Standing tall., direction: -1, items: {boastful: Praising oneself.}}\n"
+    )
+    rows = ["country,topic,scene,item,polarity,action"]
+    for scene in range(12):
+        for item in ("helpful", "gentle", "boastful"):
+            for polarity in (1, -1):
+                rows.append(f"C{scene % 3},T{scene % 4},Scene {scene}.,{item},{polarity},I do {item} {polarity} here.")
+    (tmp_path / "mine.csv").write_text("\n".join(rows))
+    done = launch(
+        "theory.path=mine.yaml", "data=table", "data.path=mine.csv", "value=pride", "shots=2", "model=scripted", "measure.n_perm=99", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "pride   -1  steering" in done.stdout
+
+
+def test_a_job_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(tmp_path: Path) -> None:
+    arguments = ["data.limit=30", "shots=8", "measure.n_perm=99", "cluster.cpus=1"]
+    (tmp_path / "calm").mkdir()
+    (tmp_path / "killed").mkdir()
+    assert launch(*arguments, cwd=tmp_path / "calm").returncode == 0
+    parts = 0
+    for kill in range(3):
+        process = subprocess.Popen(
+            [sys.executable, str(LAUNCH), *arguments], cwd=tmp_path / "killed", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and _parts(tmp_path / "killed") <= parts:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert _parts(tmp_path / "killed") > parts, f"kill {kill} came after the end"
+        parts = _parts(tmp_path / "killed")
+    done = launch(*arguments, cwd=tmp_path / "killed")
+    assert done.returncode == 0, done.stderr
+    assert _results(tmp_path / "killed") == _results(tmp_path / "calm")
+
+
+def _parts(folder: Path) -> int:
+    return len(list(folder.rglob("part-*.parquet")))
+
+
+def _results(folder: Path) -> dict[str, object]:
+    return {path.parent.name: json.loads(path.read_text())["steps"] for path in folder.rglob("result.json")}
+
+
+def test_help_shows_the_options_and_costs_less_than_four_bare_imports_of_hydra(tmp_path: Path) -> None:
+    def seconds(*command: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *command], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+    pairs = [(seconds(str(LAUNCH), "--help"), seconds("-c", "import hydra")) for _ in range(7)]
+    assert min(own for own, _ in pairs) < 4 * min(bare for _, bare in pairs)
+    said = launch("--help", cwd=tmp_path).stdout
+    for word in ("strategy: none, placebo, steering", "sweeps: smoke, table2", "value=power"):
+        assert word in said
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", str(LAUNCH), "--help"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stderr
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in said.splitlines() if line.startswith("import time")}
+    assert "hydra" in loaded
+    assert not loaded & {"torch", "ray", "mlflow", "transformers", "pandas", "scipy", "matplotlib", "pydantic", "trl"}

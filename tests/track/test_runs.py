@@ -1,0 +1,179 @@
+"""MLflow, for real: a sqlite store in the test's folder, and a server on loopback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from vat.errors import BackendError, ConfigError
+from vat.track.job import Job
+from vat.track.runs import Description, Runs, sweep_tag
+from vat.track.settings import Tracking
+
+DESCRIPTION = Description("tiny · power -1", "job", {"value": "power", "shots": 4}, "a note")
+RESULT = {"steps": {"0": {"gain": 0.5, "nvat": 0.2, "gnd/power": None}, "10": {"gain": 0.6}}}
+
+OPEN = """
+import sys, time
+from pathlib import Path
+from vat.track.runs import Runs
+from vat.track.settings import Tracking
+print("ready", flush=True)
+sys.stdin.readline()
+Runs(Tracking(root=sys.argv[1], uri=None, experiment="vat"), "sweep " + sys.argv[2])
+"""
+
+
+def tracking(tmp_path: Path, uri: str | None = None) -> Tracking:
+    tracking = Tracking(root=str(tmp_path / "mlruns"), uri=uri, experiment="vat")
+    tracking.check()
+    return tracking
+
+
+def finished(tmp_path: Path, identity: int = 1) -> Job:
+    job = Job(tmp_path / "mlruns", {"a": identity})
+    job.folder.mkdir(parents=True, exist_ok=True)
+    for step in (0, 10):
+        (job.step_folder(step) / "coupling.csv").write_text("a,b\n")
+    job.finish(RESULT)
+    return job
+
+
+def all_runs(tracking: Tracking) -> list:
+    client = MlflowClient(tracking_uri=tracking.store_uri)
+    return list(client.search_runs([client.get_experiment_by_name("vat").experiment_id]))
+
+
+def test_a_finished_job_is_one_run_with_its_numbers_at_their_steps(tmp_path: Path) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+    run_id = Runs(where, None).publish(job, DESCRIPTION, RESULT)
+    client = MlflowClient(tracking_uri=where.store_uri)
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "tiny · power -1"
+    assert run.data.params == {"value": "power", "shots": "4"}
+    assert run.data.tags["vat.job_key"] == job.key
+    assert [(metric.step, metric.value) for metric in client.get_metric_history(run_id, "gain")] == [(0, 0.5), (10, 0.6)]
+    assert "gnd/power" not in run.data.metrics, "what is not defined is not logged"
+    assert [file.path for file in client.list_artifacts(run_id, "step-0")] == ["step-0/coupling.csv"]
+
+
+def test_publishing_again_adds_nothing(tmp_path: Path) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+    first = Runs(where, None).publish(job, DESCRIPTION, RESULT)
+    assert Runs(where, None).publish(job, DESCRIPTION, RESULT) == first
+    assert len(all_runs(where)) == 1
+    assert len(MlflowClient(tracking_uri=where.store_uri).get_metric_history(first, "gain")) == 2
+
+
+def test_a_fresh_store_is_filled_from_the_jobs_folder(tmp_path: Path) -> None:
+    job = finished(tmp_path)
+    Runs(tracking(tmp_path), None).publish(job, DESCRIPTION, RESULT)
+    other = tracking(tmp_path, uri=f"sqlite:///{tmp_path}/other.db")
+    Runs(other, None).publish(job, DESCRIPTION, RESULT)
+    assert all_runs(other)[0].data.metrics["gain"] == 0.6
+
+
+def test_a_sweep_is_one_parent_that_is_opened_again_and_tags_its_jobs(tmp_path: Path) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+    for sweep in ("table2", "table2", "value=power,security shots=2,4"):
+        runs = Runs(where, sweep)
+        runs.publish(job, DESCRIPTION, RESULT)
+        runs.close_sweep(failed=False)
+    found = {run.info.run_name: run for run in all_runs(where)}
+    assert sorted(found) == ["table2", "tiny · power -1", "value=power,security shots=2,4"]
+    assert {run.info.status for run in found.values()} == {"FINISHED"}
+    tags = found["tiny · power -1"].data.tags
+    assert tags["mlflow.parentRunId"] == found["table2"].info.run_id
+    assert {tag for tag in tags if tag.startswith("sweep.")} == {"sweep.table2", sweep_tag("value=power,security shots=2,4")}
+
+
+@pytest.mark.parametrize(("error", "status"), [(BackendError("it broke"), "FAILED"), (KeyboardInterrupt(), "KILLED")])
+def test_a_run_that_stops_says_how_and_is_taken_up_again(tmp_path: Path, error: BaseException, status: str) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+    runs = Runs(where, None)
+
+    def stops() -> None:
+        with runs.running(job, DESCRIPTION):
+            assert all_runs(where)[0].info.status == "RUNNING"
+            raise error
+
+    with pytest.raises(type(error)):
+        stops()
+    assert all_runs(where)[0].info.status == status
+    Runs(where, None).publish(job, DESCRIPTION, RESULT)
+    run = all_runs(where)[0]
+    assert run.info.status == "FINISHED"
+    assert "vat.error" not in run.data.tags
+
+
+def test_eight_processes_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
+    where = tracking(tmp_path)
+    command = [sys.executable, "-c", OPEN, where.root]
+    openers = [subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for n in range(8)]
+    for opener in openers:
+        assert opener.stdout is not None
+        opener.stdout.readline()
+    for opener in openers:
+        opener.communicate("go\n")
+    assert [opener.returncode for opener in openers] == [0] * 8
+    assert len(all_runs(where)) == 8
+
+
+def test_a_store_that_cannot_be_reached_is_one_line_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match=r"tracking\.uri: MLflow at sqlite://… must take our runs; got .*run the same command again") as caught:
+        Runs(tracking(tmp_path, uri="sqlite://me:secret@/nowhere/at/all.db"), None)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_root_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mlruns").write_text("a file is in the way")
+    with pytest.raises(ConfigError, match=r"tracking\.root: must be a folder that can be written; got .*mlruns .*Use tracking\.root=<folder>\."):
+        tracking(tmp_path)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """A real MLflow server on loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    calm = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", str(tmp_path / "served")]
+    with (tmp_path / "server.log").open("w") as log:
+        process = subprocess.Popen(command, env=os.environ | calm, stdout=log, stderr=log, start_new_session=True)
+        try:
+            for _ in range(240):
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
+                    break
+                except OSError:
+                    time.sleep(0.5)
+            else:
+                pytest.fail((tmp_path / "server.log").read_text()[-2000:])
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(process.pid, 9)
+            process.wait()
+
+
+def test_a_server_takes_the_same_runs_as_the_file(tmp_path: Path, server: str) -> None:
+    where, job = tracking(tmp_path, uri=server), finished(tmp_path)
+    runs = Runs(where, "table2")
+    run_id = runs.publish(job, DESCRIPTION, RESULT)
+    runs.close_sweep(failed=False)
+    client = MlflowClient(tracking_uri=server)
+    assert client.get_run(run_id).data.metrics["gain"] == 0.6
+    assert [file.path for file in client.list_artifacts(run_id, "step-10")] == ["step-10/coupling.csv"]
+    assert {run.info.status for run in all_runs(where)} == {"FINISHED"}
