@@ -30,7 +30,8 @@ def option(group: str, name: str) -> dict:
 def composed(changed: dict | None = None) -> DictConfig:
     """The default configuration with some keys, as `data.limit`, set otherwise."""
     scalars = {"value": "power", "direction": None, "shots": 4, "replicate": 0, "sweep": None}
-    cfg = OmegaConf.create(scalars | {group: OmegaConf.load(CONF / group / f"{name}.yaml") for group, name in CHOSEN.items()})
+    nodes = {group: OmegaConf.load(CONF / group / f"{name}.yaml") for group, name in CHOSEN.items()}
+    cfg = OmegaConf.create(scalars | nodes | {"measure": {CHOSEN["measure"]: nodes["measure"]}})
     for key, setting in (changed or {}).items():
         OmegaConf.update(cfg, key, setting, merge=False, force_add=True)
     return cfg
@@ -73,7 +74,8 @@ def test_a_whole_configuration_becomes_one_record():
     spec = read(composed({"direction": -1, "replicate": 2, "sweep": "mine"}))
     assert (spec.value, spec.direction, spec.replicate, spec.sweep) == ("power", -1, 2, "mine")
     assert spec.strategy.shots == 4
-    assert all(type(getattr(spec, group)).__module__.startswith("vat.") for group in GROUPS)
+    parts = [*(getattr(spec, group) for group in GROUPS if group != "measure"), *spec.measures.values()]
+    assert all(type(part).__module__.startswith("vat.") for part in parts)
 
 
 def test_equal_nodes_give_the_same_instance_whatever_the_order_of_their_keys():
@@ -128,13 +130,15 @@ BAD = {
     "a negative seed": ({"data.split_seed": -1}, "data.split_seed: should be greater than or equal to 0; got -1. See conf/data/."),
     "no scenes": ({"data.limit": 0}, "data.limit: should be greater than or equal to 1; got 0. See conf/data/."),
     "a name that is a number": (
-        {"measure": {"_target_": "vat.measure.settings.TaxSettings", 1: 2}},
-        "measure.1: a setting has a name; got 1. See conf/measure/.",
+        {"measure": {"tax": {"_target_": "vat.measure.standard.TaxMeasure", 1: 2}}},
+        "measure.tax.1: a setting has a name; got 1. See conf/measure/.",
     ),
     "dangling reference": (
         {"strategy.shots": "${nope}"},
         "strategy: every reference must resolve; got …. Check the keys in ${…}.",
     ),
+    "no measure": ({"measure": {}}, "measure: must be options of conf/measure/; got {}. Use measure=[<option>,…]."),
+    "bad measure": ({"measure.tax.n_perm": 5}, "measure.tax.n_perm: should be greater than or equal to 99; got 5. See conf/measure/."),
     "no value": ({"value": None}, "value: must be the name of a value; got None. Use value=power."),
     **{
         f"direction {bad!r}": ({"direction": bad}, f"direction: must be 1, -1 or null; got {bad!r}. Use direction=1 to push up, -1 to push down.")

@@ -63,7 +63,7 @@ def test_all_mistakes_of_a_sweep_are_told_together(tmp_path: Path) -> None:
 
 
 def test_a_named_sweep_runs_from_any_directory_and_keys_on_the_command_line_replace_its_own(tmp_path: Path) -> None:
-    done = launch("+sweeps=smoke", "model=scripted", "strategy=steering", "measure.n_perm=99", cwd=tmp_path)
+    done = launch("+sweeps=smoke", "model=scripted", "strategy=steering", "measure.tax.n_perm=99", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 points: 2 jobs and 1 baseline, 0 already done" in done.stdout
     assert (tmp_path / "mlruns" / "mlflow.db").is_file()
@@ -82,14 +82,14 @@ def test_a_theory_and_a_table_of_ones_own_need_no_python(tmp_path: Path) -> None
                 rows.append(f"C{scene % 3},T{scene % 4},Scene {scene}.,{item},{polarity},I do {item} {polarity} here.")
     (tmp_path / "mine.csv").write_text("\n".join(rows))
     done = launch(
-        "theory.path=mine.yaml", "data=table", "data.path=mine.csv", "value=pride", "shots=2", "model=scripted", "measure.n_perm=99", cwd=tmp_path
+        "theory.path=mine.yaml", "data=table", "data.path=mine.csv", "value=pride", "shots=2", "model=scripted", "measure.tax.n_perm=99", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     assert "pride   -1  steering" in done.stdout
 
 
 def test_a_job_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(tmp_path: Path) -> None:
-    arguments = ["data.limit=30", "shots=8", "measure.n_perm=99", "cluster.cpus=1"]
+    arguments = ["data.limit=30", "shots=8", "measure.tax.n_perm=99", "cluster.cpus=1"]
     (tmp_path / "calm").mkdir()
     (tmp_path / "killed").mkdir()
     assert launch(*arguments, cwd=tmp_path / "calm").returncode == 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vat.data.base import DataSource
     from vat.elicit.rating import RatingElicitation
     from vat.fanout.local import LocalCluster
-    from vat.measure.settings import TaxSettings
+    from vat.measure.base import Measure
     from vat.models.base import Model
     from vat.theory.file import TheoryFile
     from vat.track.settings import Tracking
@@ -31,7 +31,7 @@ GROUPS = {
     "model": "vat.models.base.Model",
     "elicit": "vat.elicit.rating.RatingElicitation",
     "strategy": "vat.align.base.Strategy",
-    "measure": "vat.measure.settings.TaxSettings",
+    "measure": "vat.measure.base.Measure",
     "cluster": "vat.fanout.local.LocalCluster",
     "tracking": "vat.track.settings.Tracking",
 }
@@ -44,6 +44,7 @@ _built: dict[str, Any] = {}
 class AlignSpec:
     """One point of a sweep of the program `align`.
 
+    measures: name → measure, in the order in which they were named.
     direction: 1, -1, or None for the theory's default.
     sweep: name of the sweep it belongs to, None if it is run alone.
     """
@@ -53,7 +54,7 @@ class AlignSpec:
     model: Model
     elicit: RatingElicitation
     strategy: Strategy
-    measure: TaxSettings
+    measures: dict[str, Measure]
     cluster: LocalCluster
     tracking: Tracking
     value: str
@@ -73,7 +74,9 @@ def read(cfg: DictConfig) -> AlignSpec:
     scalars: dict[str, Any] = {}
     for key in (*GROUPS, *SCALARS):
         try:
-            if key in GROUPS:
+            if key == "measure":
+                parts["measures"] = _build_each(key, _plain(cfg, key))
+            elif key in GROUPS:
                 parts[key] = build(key, _plain(cfg, key))
             else:
                 scalars[key] = _plain(cfg, key)
@@ -85,28 +88,36 @@ def read(cfg: DictConfig) -> AlignSpec:
     return AlignSpec(**parts, **scalars)
 
 
-def build(group: str, node: Any) -> Any:
-    """The instance that a node describes.
+def _build_each(group: str, nodes: Any) -> dict[str, Any]:
+    """The instances of a group of which several options may be chosen together, by name."""
+    if not isinstance(nodes, dict) or not nodes:
+        raise ConfigError(f"{group}: must be options of conf/{group}/; got {shown(nodes)}. Use {group}=[<option>,…].")
+    return {name: build(group, node, where=f"{group}.{name}") for name, node in nodes.items()}
+
+
+def build(group: str, node: Any, *, where: str | None = None) -> Any:
+    """The instance that a node describes; `where` is its place in the configuration, if it is not the group itself.
 
     Raises:
         ConfigError: One line for each fault of the node.
     """
+    place = where or group
     if not isinstance(node, dict) or "_target_" not in node:
-        raise ConfigError(f"{group}: must be an option of conf/{group}/; got {shown(node)}. Use {group}=<option>.")
+        raise ConfigError(f"{place}: must be an option of conf/{group}/; got {shown(node)}. Use {group}=<option>.")
     if strange := [key for key in node if not isinstance(key, str)]:
-        raise ConfigError(f"{group}.{strange[0]}: a setting has a name; got {shown(strange[0])}. See conf/{group}/.")
+        raise ConfigError(f"{place}.{strange[0]}: a setting has a name; got {shown(strange[0])}. See conf/{group}/.")
     identity = group + json.dumps(node, sort_keys=True, default=repr)
     if identity not in _built:
         from pydantic import ValidationError
 
         settings = {key: value for key, value in node.items() if key != "_target_"}
         if absent := [key for key, value in settings.items() if value == "???"]:
-            raise ConfigError("\n".join(f"{group}.{key}: must be given; got nothing. Add {group}.{key}=…" for key in absent))
-        cls = _locate(group, node["_target_"])
+            raise ConfigError("\n".join(f"{place}.{key}: must be given; got nothing. Add {place}.{key}=…" for key in absent))
+        cls = _locate(group, place, node["_target_"])
         try:
             _built[identity] = cls(**settings)
         except ValidationError as error:
-            raise ConfigError("\n".join(_lines(group, error, cls))) from error
+            raise ConfigError("\n".join(_lines(group, place, error, cls))) from error
     return _built[identity]
 
 
@@ -122,15 +133,15 @@ def _plain(cfg: DictConfig, key: str) -> Any:
         raise ConfigError(f"{key}: every reference must resolve; got {shown(str(error))}. Check the keys in ${{…}}.") from error
 
 
-def _locate(group: str, target: object) -> Any:
+def _locate(group: str, place: str, target: object) -> Any:
     """The settings class that a `_target_` names: defined in vat, of the group's kind, and nothing else."""
     from inspect import isabstract, isclass
 
     if not isinstance(target, str) or not target.startswith("vat."):
-        raise ConfigError(f"{group}._target_: must be a class of vat; got {shown(target)}. Use an option of conf/{group}/.")
+        raise ConfigError(f"{place}._target_: must be a class of vat; got {shown(target)}. Use an option of conf/{group}/.")
     kind, found = _imported(GROUPS[group]), _imported(target)
     if not isclass(found) or not issubclass(found, kind) or isabstract(found):
-        raise ConfigError(f"{group}._target_: must be a kind of {GROUPS[group]}; got {target}. Use an option of conf/{group}/.")
+        raise ConfigError(f"{place}._target_: must be a kind of {GROUPS[group]}; got {target}. Use an option of conf/{group}/.")
     return found
 
 
@@ -142,16 +153,16 @@ def _imported(path: str) -> Any:
         return None
 
 
-def _lines(group: str, error: ValidationError, cls: Any) -> list[str]:
+def _lines(group: str, place: str, error: ValidationError, cls: Any) -> list[str]:
     lines = []
     for fault in error.errors():
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
-            lines.append(f"{group}.{key}: no such setting; got {shown(fault['input'])}. {choose(key, cls.__dataclass_fields__)}")
+            lines.append(f"{place}.{key}: no such setting; got {shown(fault['input'])}. {choose(key, cls.__dataclass_fields__)}")
         elif fault["type"] in {"missing", "missing_argument"}:
-            lines.append(f"{group}.{key}: must be given; got nothing. Add {group}.{key}=…")
+            lines.append(f"{place}.{key}: must be given; got nothing. Add {place}.{key}=…")
         else:
-            lines.append(f"{group}.{key}: {fault['msg'].removeprefix('Input ').rstrip('.')}; got {shown(fault['input'])}. See conf/{group}/.")
+            lines.append(f"{place}.{key}: {fault['msg'].removeprefix('Input ').rstrip('.')}; got {shown(fault['input'])}. See conf/{group}/.")
     return lines
 
 

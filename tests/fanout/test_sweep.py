@@ -17,7 +17,7 @@ from vat.programs.align import baseline_of, job_of
 from vat.types import LabelScores, Prompt
 
 Compose = Callable[..., AlignSpec]
-QUICK = ("model=scripted", "data.limit=12", "measure.n_perm=99")
+QUICK = ("model=scripted", "data.limit=12", "measure.tax.n_perm=99")
 
 
 def points(compose: Compose, *, values: tuple[str, ...] = ("power", "security"), shots: tuple[int, ...] = (2, 4)) -> list[AlignSpec]:
@@ -97,7 +97,7 @@ def test_every_fault_of_every_point_is_reported_before_anything_starts(compose: 
     assert not (tmp_path / "mlruns" / "jobs").exists()
 
 
-KEEPS = ["tracking.experiment=other", "cluster.cpus=1", "sweep=named", "measure.n_perm=199", "elicit.max_missing=0.9"]
+KEEPS = ["tracking.experiment=other", "cluster.cpus=1", "sweep=named", "measure.tax.n_perm=199", "elicit.max_missing=0.9"]
 CHANGES = ["value=security", "direction=1", "shots=8", "replicate=1", "strategy=placebo", "elicit.wording=1", "elicit.reversed=true",
            "data.split_seed=1", "data.limit=12", "model=scripted"]  # fmt: skip
 
@@ -120,7 +120,7 @@ def test_the_baseline_is_the_same_whatever_is_done_to_the_model(override: str, c
 def test_another_way_to_measure_needs_no_new_answers(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run_points([compose(*QUICK)], sweep=None)
     monkeypatch.setattr(ScriptedModel, "rate", lambda *args: pytest.fail("the answers were there"))
-    second = run_points([compose(*QUICK, "measure.n_perm=499")], sweep=None)
+    second = run_points([compose(*QUICK, "measure.tax.n_perm=499")], sweep=None)
     assert second[0]["job"] == first[0]["job"]
     assert second[0]["metrics"]["gain"] == first[0]["metrics"]["gain"]
     assert second[0]["metrics"]["nvat_p_free"] != first[0]["metrics"]["nvat_p_free"]

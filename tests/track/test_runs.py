@@ -19,7 +19,7 @@ from vat.track.job import Job
 from vat.track.runs import Description, Runs, sweep_tag
 from vat.track.settings import Tracking
 
-DESCRIPTION = Description("tiny · power -1", "job", {"value": "power", "shots": 4}, "a note")
+DESCRIPTION = Description("tiny · power -1", "job", {"value": "power", "shots": 4}, ("TemplateData", "abc123"), "a note")
 RESULT = {"steps": {"0": {"gain": 0.5, "nvat": 0.2, "gnd/power": None}, "10": {"gain": 0.6}}}
 
 OPEN = """
@@ -62,6 +62,7 @@ def test_a_finished_job_is_one_run_with_its_numbers_at_their_steps(tmp_path: Pat
     assert run.info.run_name == "tiny · power -1"
     assert run.data.params == {"value": "power", "shots": "4"}
     assert run.data.tags["vat.job_key"] == job.key
+    assert [(one.dataset.name, one.dataset.digest) for one in run.inputs.dataset_inputs] == [("TemplateData", "abc123")]
     assert [(metric.step, metric.value) for metric in client.get_metric_history(run_id, "gain")] == [(0, 0.5), (10, 0.6)]
     assert "gnd/power" not in run.data.metrics, "what is not defined is not logged"
     assert [file.path for file in client.list_artifacts(run_id, "step-0")] == ["step-0/coupling.csv"]

@@ -6,17 +6,23 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-HEADER = ("model", "value", "dir", "strategy", "shots", "rep", "gain", "[95% interval]", "nvat", "by chance", "p", "gini", "by chance", "job")
-_LEFT = {"model", "value", "strategy", "job"}
+HEADER = ("model", "value", "dir", "strategy", "shots", "rep", "with", "gain", "[95% interval]", "nvat", "by chance", "p", "gini", "by chance", "job")
+_LEFT = {"model", "value", "strategy", "with", "job"}
 
 
 def closing_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Format rows of `model, value, direction, strategy, shots, replicate, job` and either `metrics` or `failed`."""
+    """Format rows of `model, value, direction, strategy, shots, replicate, settings, job` and either `metrics` or `failed`.
+
+    The column `with`, for other settings in which rows differ, is there only if they do.
+    """
     cells = [HEADER, *(_cells(row) for row in rows)]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(HEADER))]
+    shown = [name != "with" or any(row.get("settings") for row in rows) for name in HEADER]
+    cells = [tuple(text for text, show in zip(row, shown, strict=True) if show) for row in cells]
+    header = cells[0]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(header))]
     lines = []
     for row in cells:
-        padded = (text.ljust(width) if name in _LEFT else text.rjust(width) for name, text, width in zip(HEADER, row, widths, strict=True))
+        padded = (text.ljust(width) if name in _LEFT else text.rjust(width) for name, text, width in zip(header, row, widths, strict=True))
         lines.append("  ".join(padded).rstrip())
     failures = [f"  {row['job']}: {row['failed']}" for row in rows if row.get("failed")]
     return "\n".join([*lines, *(["", "Failed:", *failures] if failures else [])])
@@ -24,7 +30,15 @@ def closing_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     shots = "" if row["shots"] is None else str(row["shots"])
-    what = (row["model"], row["value"], f"{row['direction']:+d}" if row["direction"] else "", row["strategy"], shots, str(row["replicate"]))
+    what = (
+        row["model"],
+        row["value"],
+        f"{row['direction']:+d}" if row["direction"] else "",
+        row["strategy"],
+        shots,
+        str(row["replicate"]),
+        row.get("settings", ""),
+    )
     if row.get("failed"):
         return (*what, "failed", "", "", "", "", "", "", row["job"])
     numbers = row["metrics"]

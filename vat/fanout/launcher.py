@@ -38,10 +38,19 @@ class SequenceLauncher(Launcher):
             except (VatError, HydraException) as error:
                 faults += explain(error)
         name = self.config.get("sweep") or " ".join(self.config.hydra.overrides.task)
-        rows = run_points(specs, sweep=name, faults=faults)
+        rows = run_points(specs, sweep=name, faults=faults, settings=() if faults else _differences(job_overrides))
         if any(row.get("failed") for row in rows):
             sys.exit(1)
         return [_returned(row, overrides) for row, overrides in zip(rows, job_overrides, strict=True)]
+
+
+def _differences(job_overrides: Sequence[Sequence[str]]) -> list[str]:
+    """For each point, the overrides that not all points share and that no column of the closing table shows."""
+    from vat.analyse.table import HEADER
+
+    shared = set.intersection(*(set(overrides) for overrides in job_overrides))
+    columns = {*HEADER, "direction", "replicate"}
+    return [" ".join(one for one in overrides if one not in shared and one.partition("=")[0] not in columns) for overrides in job_overrides]
 
 
 def _returned(row: dict[str, Any], overrides: Sequence[str]) -> JobReturn:

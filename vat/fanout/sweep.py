@@ -12,13 +12,14 @@ from vat.errors import ConfigError, VatError
 from vat.programs.align import align, baseline_of, describe, is_current, job_of, preflight
 from vat.programs.record import direction_of
 from vat.track.job import Job
-from vat.track.runs import Runs
+from vat.track.runs import Runs, without_password
 
 
-def run_points(specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequence[str] = ()) -> list[dict[str, Any]]:
+def run_points(specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequence[str] = (), settings: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Do the jobs of all points, one after the other, and print the table.
 
     Args:
+        settings: In what else than the table's columns the points differ, one text a point.
         faults: What is wrong already; reported together with what preflight finds.
     Returns:
         One row a point, as `closing_table` takes them.
@@ -40,6 +41,7 @@ def run_points(specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequenc
     results, failed = _run(todo, runs)
     runs.close_sweep(failed=bool(failed))
     rows = [_row(spec, job, results.get(job.key), failed.get(job.key)) for spec, job in points]
+    rows = [row | {"settings": text} for row, text in zip(rows, settings or [""] * len(rows), strict=True)]
     print(f"\n{closing_table(rows)}\n\n{_where_to_look(specs[0])}", flush=True)
     for caveat in dict.fromkeys(spec.model.capabilities().caveat for spec in specs):
         print(f"Note: {caveat}" if caveat else "", flush=True)
@@ -94,8 +96,8 @@ def _row(spec: AlignSpec, job: Job, result: dict[str, Any] | None, failure: str 
 
 
 def _where_to_look(spec: AlignSpec) -> str:
-    uri = spec.tracking.uri or spec.tracking.store_uri.removesuffix("?timeout=60")
-    see = f"MLflow at {uri}" if uri.startswith("http") else f"mlflow ui --backend-store-uri {uri if not spec.tracking.uri else '<your tracking.uri>'}"
+    uri = without_password(spec.tracking.store_uri.removesuffix("?timeout=60"))
+    see = f"MLflow at {uri}" if uri.startswith("http") else f"mlflow ui --backend-store-uri {uri}"
     return f"Files of a job: {spec.tracking.folder / 'jobs'}/<job>/    Runs: {see}, experiment {spec.tracking.experiment}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import lru_cache
@@ -14,6 +14,7 @@ from vat.align.none import Baseline
 from vat.config import AlignSpec
 from vat.data.base import DataSource, Split
 from vat.errors import VatError
+from vat.measure.base import Measure
 from vat.models.base import Progress
 from vat.programs.progress import counter
 from vat.programs.record import direction_of, record
@@ -58,7 +59,11 @@ def job_of(spec: AlignSpec) -> Job:
 
 def is_current(result: dict[str, Any], spec: AlignSpec) -> bool:
     """Whether a result was measured with these settings; if not, it is measured again from the stored answers."""
-    return bool(result["measure"] == asdict(spec.measure))
+    return bool(result["measures"] == _settings_of(spec.measures))
+
+
+def _settings_of(measures: Mapping[str, Measure]) -> dict[str, Any]:
+    return {name: asdict(measure) for name, measure in measures.items()}
 
 
 @lru_cache(maxsize=8)
@@ -69,17 +74,24 @@ def split_of(data: DataSource, theory: TheoryFile) -> Split:
 
 def describe(spec: AlignSpec) -> Description:
     """Name, parameters and note of the job's run in MLflow."""
-    strategy, theory = spec.strategy, spec.theory.load()
-    params: dict[str, object] = {"model": spec.model.label, "theory": theory.name, "data": type(spec.data).__name__, "strategy": strategy.label}
+    strategy, theory, split = spec.strategy, spec.theory.load(), split_of(spec.data, spec.theory)
+    data = (type(spec.data).__module__.rpartition(".")[2], split.digest)
+    params: dict[str, object] = {
+        "model": spec.model.label,
+        "theory": theory.name,
+        "data": data[0],
+        "test_scenes": len(split.test.scenes),
+        "strategy": strategy.label,
+    }
     params |= {f"elicit.{key}": value for key, value in spec.elicit.identity().items()}
-    params |= {"data_digest": split_of(spec.data, spec.theory).digest[:16], "model_revision": spec.model.identity().get("revision", "")}
+    params |= {"model_revision": spec.model.identity().get("revision", "")}
     name = f"{spec.model.label} · baseline"
     if strategy.has_target:
         direction = direction_of(spec)
         params |= {"value": spec.value, "direction": direction, "shots": strategy.shots_shown or "", "replicate": spec.replicate}
         dose = "" if strategy.shots_shown is None else f" · {strategy.shots_shown} shots"
         name = f"{spec.model.label} · {spec.value} {direction:+d} · {strategy.label}{dose} · r{spec.replicate}"
-    return Description(name, "job" if strategy.has_target else "baseline", params, spec.model.capabilities().caveat)
+    return Description(name, "job" if strategy.has_target else "baseline", params, data, spec.model.capabilities().caveat)
 
 
 def preflight(spec: AlignSpec) -> Iterator[str]:
@@ -131,8 +143,7 @@ def _measured(spec: AlignSpec, job: Job, name: str) -> dict[str, Any]:
             post = _judged(spec, job, state, split, progress)
             steps[state.step] = record(job.step_folder(state.step), name, spec, split, pre, post)
     versions = {name: __import__(name).__version__ for name in ("vat", "numpy", "scipy")}
-    measure = asdict(spec.measure)
-    return {"name": name, "steps": steps, "measure": measure, "seconds": round(time.time() - started, 1), "versions": versions}
+    return {"name": name, "steps": steps, "measures": _settings_of(spec.measures), "seconds": round(time.time() - started, 1), "versions": versions}
 
 
 def _judged(spec: AlignSpec, job: Job, state: State, split: Split, progress: Progress) -> Judgements:

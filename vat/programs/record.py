@@ -5,6 +5,7 @@ Shapes: S scenes, V values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -14,13 +15,11 @@ from vat.analyse.heatmap import draw_coupling
 from vat.config import AlignSpec
 from vat.data.base import Split
 from vat.elicit.states import paired_states, rating_array, value_states
-from vat.measure.tax import TaxReport, measure_tax
+from vat.measure.base import Shifted
+from vat.measure.coupling import coupling_matrix
 from vat.theory.base import Theory
 from vat.track.files import whole_file
 from vat.types import Floats, Judgements
-
-HEADLINE = ("gain", "gain_low", "gain_high", "nvat", "nvat_null", "nvat_p", "nvat_p_free", "nvat_p_chi2", "nvat_excess", "gini", "gini_null")
-"""The numbers that are also given from expected ratings, as gain_expected and so on."""
 
 
 def record(folder: Path, name: str, spec: AlignSpec, split: Split, pre: Judgements | None, post: Judgements) -> dict[str, float]:
@@ -37,12 +36,15 @@ def record(folder: Path, name: str, spec: AlignSpec, split: Split, pre: Judgemen
         post_SV = value_states(rating_array(post, theory), theory)
         _write_states(folder / "states.csv", split, theory, {"state": post_SV})
         return metrics | {f"state/{value}": float(np.nanmean(post_SV[:, v])) for v, value in enumerate(theory.values)}
-    pre_SV, post_SV = _pair(pre, post, theory, "mode")
-    report = _measure(spec, split, pre_SV, post_SV)
-    expected = _measure(spec, split, *_pair(pre, post, theory, "expected"))
-    _write_states(folder / "states.csv", split, theory, {"pre": pre_SV, "post": post_SV})
-    _write_coupling(folder, name, spec, report)
-    return metrics | _metrics(report, theory) | {f"{key}_expected": getattr(expected, key) for key in HEADLINE}
+    shifted = _shifted(spec, split, pre, post, "mode")
+    expected = _shifted(spec, split, pre, post, "expected")
+    for measure in spec.measures.values():
+        metrics |= measure.metrics(shifted)
+        headline = measure.metrics(expected) if measure.headline else {}
+        metrics |= {f"{name}_expected": headline[name] for name in measure.headline}
+    _write_states(folder / "states.csv", split, theory, {"pre": shifted.pre_SV, "post": shifted.post_SV})
+    _write_coupling(folder, name, spec, shifted, metrics)
+    return metrics
 
 
 def direction_of(spec: AlignSpec) -> int:
@@ -50,26 +52,10 @@ def direction_of(spec: AlignSpec) -> int:
     return spec.direction or spec.theory.load().spec(spec.value).direction
 
 
-def _pair(pre: Judgements, post: Judgements, theory: Theory, which: Literal["mode", "expected"]) -> tuple[Floats, Floats]:
-    return paired_states(rating_array(pre, theory, which=which), rating_array(post, theory, which=which), theory)
-
-
-def _measure(spec: AlignSpec, split: Split, pre_SV: Floats, post_SV: Floats) -> TaxReport:
-    return measure_tax(
-        pre_SV,
-        post_SV,
-        target=spec.theory.load().values.index(spec.value),
-        direction=direction_of(spec),
-        factors=split.test.scene_factors,
-        n_perm=spec.measure.n_perm,
-        seed=spec.measure.seed,
-    )
-
-
-def _metrics(report: TaxReport, theory: Theory) -> dict[str, float]:
-    scalars = {key: float(value) for key, value in vars(report).items() if np.ndim(value) == 0}
-    rows = {"shift": report.shift, "gnd": report.gnd, "vat": report.value_tax}
-    return scalars | {f"{row}/{value}": float(column[v]) for row, column in rows.items() for v, value in enumerate(theory.values)}
+def _shifted(spec: AlignSpec, split: Split, pre: Judgements, post: Judgements, which: Literal["mode", "expected"]) -> Shifted:
+    theory = spec.theory.load()
+    pre_SV, post_SV = paired_states(rating_array(pre, theory, which=which), rating_array(post, theory, which=which), theory)
+    return Shifted(pre_SV, post_SV, theory.values, theory.values.index(spec.value), direction_of(spec), split.test.scene_factors)
 
 
 def _write_judgements(path: Path, judgements: Judgements) -> None:
@@ -92,14 +78,15 @@ def _write_states(path: Path, split: Split, theory: Theory, states: dict[str, Fl
         pd.DataFrame(columns).to_csv(draft, index=False, float_format="%.6g")
 
 
-def _write_coupling(folder: Path, name: str, spec: AlignSpec, report: TaxReport) -> None:
+def _write_coupling(folder: Path, name: str, spec: AlignSpec, shifted: Shifted, metrics: Mapping[str, float]) -> None:
     import pandas as pd
 
-    values = spec.theory.load().values
+    values, coupling_VV = list(shifted.values), coupling_matrix(shifted.post_SV - shifted.pre_SV)
     with whole_file(folder / "coupling.csv") as draft:
-        pd.DataFrame(report.coupling, index=list(values), columns=list(values)).to_csv(draft, float_format="%.6g")
-    interval = f"gain {report.gain:+.3f} [{report.gain_low:+.3f}, {report.gain_high:+.3f}]"
-    tax = f"nvat {report.nvat:.3f}, by chance {report.nvat_null:.3f}, p {report.nvat_p:.4f}"
-    caption = "\n".join(filter(None, (f"{interval}   {tax}   N = {report.n_scenes} scenes", spec.model.capabilities().caveat)))
+        pd.DataFrame(coupling_VV, index=values, columns=values).to_csv(draft, float_format="%.6g")
+    tax = ""
+    if {"gain", "nvat"} <= metrics.keys():
+        tax = "gain {gain:+.3f} [{gain_low:+.3f}, {gain_high:+.3f}]   nvat {nvat:.3f}, by chance {nvat_null:.3f}, p {nvat_p:.4f}   ".format(**metrics)
+    caption = "\n".join(filter(None, (f"{tax}N = {len(shifted.pre_SV)} scenes", spec.model.capabilities().caveat)))
     with whole_file(folder / "coupling.png") as draft:
-        draw_coupling(draft, report.coupling, values, title=name, caption=caption, target=spec.value)
+        draw_coupling(draft, coupling_VV, values, title=name, caption=caption, target=spec.value)

@@ -25,12 +25,18 @@ PARENT, NOTE, NAME = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runNam
 
 
 class Description(NamedTuple):
-    """How a job appears in MLflow: name of the run, its parameters, and a note for the reader."""
+    """How a job appears in MLflow: name of the run, kind of job, its parameters, what data it is about, and a note for the reader."""
 
     name: str
     kind: str
     params: Mapping[str, object]
+    data: tuple[str, str]  # name and digest
     note: str
+
+
+def without_password(text: str) -> str:
+    """A text in which a URI may stand, without the name and password that the URI may hold."""
+    return re.sub(r"//[^@/\s]+@", "//…@", text)
 
 
 def sweep_tag(sweep: str) -> str:
@@ -79,7 +85,7 @@ class Runs:
 
     def publish(self, job: Job, description: Description, result: Mapping[str, Any]) -> str:
         """Bring the job's run up to date with its result; returns the run's id."""
-        from mlflow.entities import Metric, Param, RunTag
+        from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 
         digest = hashlib.sha256(json.dumps(result, sort_keys=True, default=str).encode()).hexdigest()
         known = self._by_key.get(job.key)
@@ -97,6 +103,9 @@ class Runs:
                 self._client.log_batch(run_id, metrics=metrics[start : start + 500])
             params = [Param(key, str(value)) for key, value in description.params.items()]
             self._client.log_batch(run_id, params=params, tags=[RunTag(NOTE, description.note)])
+            name, digest_of_data = description.data
+            data = Dataset(name=name, digest=digest_of_data[:36], source_type="code", source=json.dumps({"sha256": digest_of_data}))
+            self._client.log_inputs(run_id, [DatasetInput(data)])
             for step in steps:
                 self._client.log_artifacts(run_id, str(job.step_folder(step)), artifact_path=f"step-{step}")
             self._client.set_tag(run_id, RESULT, digest)
@@ -153,6 +162,6 @@ class Runs:
             yield
         except (MlflowException, SQLAlchemyError, OSError) as error:
             where = self._tracking.uri.split("://")[0] + "://…" if self._tracking.uri else Path(self._tracking.root) / "mlflow.db"
-            found = re.sub(r"//[^@/\s]+@", "//…@", shown(str(error)))  # a URI may hold a password
+            found = without_password(shown(str(error)))
             rule = f"tracking.uri: MLflow at {where} must take our runs; got {found}"
             raise BackendError(f"{rule}. What is done stays on disk: run the same command again.", retryable=True) from error
