@@ -36,6 +36,7 @@ Runs(Tracking(root=sys.argv[1], uri=None, experiment="vat"), "sweep " + sys.argv
 def tracking(tmp_path: Path, uri: str | None = None) -> Tracking:
     tracking = Tracking(root=str(tmp_path / "mlruns"), uri=uri, experiment="vat")
     tracking.check()
+    assert not tracking.folder.exists() or any(tracking.folder.iterdir()), "a check leaves nothing behind"
     return tracking
 
 
@@ -89,7 +90,7 @@ def test_a_sweep_is_one_parent_that_is_opened_again_and_tags_its_jobs(tmp_path: 
     for sweep in ("table2", "table2", "value=power,security shots=2,4"):
         runs = Runs(where, sweep)
         runs.publish(job, DESCRIPTION, RESULT)
-        runs.close_sweep(failed=False)
+        runs.close_sweep("FINISHED")
     found = {run.info.run_name: run for run in all_runs(where)}
     assert sorted(found) == ["table2", "tiny · power -1", "value=power,security shots=2,4"]
     assert {run.info.status for run in found.values()} == {"FINISHED"}
@@ -128,6 +129,16 @@ def test_eight_processes_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
         opener.communicate("go\n")
     assert [opener.returncode for opener in openers] == [0] * 8
     assert len(all_runs(where)) == 8
+
+
+def test_a_job_that_another_process_has_published_meanwhile_is_not_published_twice(tmp_path: Path) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+    late, early = Runs(where, "table2"), Runs(where, "table2")
+    assert early.publish(job, DESCRIPTION, RESULT) == late.publish(job, DESCRIPTION, RESULT)
+    runs = all_runs(where)
+    assert len(runs) == 2, "the job and its sweep"
+    run_id = next(run.info.run_id for run in runs if "vat.job_key" in run.data.tags)
+    assert len(MlflowClient(tracking_uri=where.store_uri).get_metric_history(run_id, "gain")) == 2
 
 
 def test_a_store_that_cannot_be_reached_is_one_line_without_its_password(tmp_path: Path) -> None:
@@ -173,7 +184,7 @@ def test_a_server_takes_the_same_runs_as_the_file(tmp_path: Path, server: str) -
     where, job = tracking(tmp_path, uri=server), finished(tmp_path)
     runs = Runs(where, "table2")
     run_id = runs.publish(job, DESCRIPTION, RESULT)
-    runs.close_sweep(failed=False)
+    runs.close_sweep("FINISHED")
     client = MlflowClient(tracking_uri=server)
     assert client.get_run(run_id).data.metrics["gain"] == 0.6
     assert [file.path for file in client.list_artifacts(run_id, "step-10")] == ["step-10/coupling.csv"]

@@ -38,8 +38,12 @@ def run_points(specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequenc
     jobs = f"{_count(len(todo) - baselines, 'job')} and {_count(baselines, 'baseline')}"
     print(f"{_count(len(specs), 'point')}: {jobs}, {len(todo) - len(waiting)} already done", flush=True)
     runs = Runs(specs[0].tracking, sweep)
-    results, failed = _run(todo, runs)
-    runs.close_sweep(failed=bool(failed))
+    try:
+        results, failed = _run(todo, runs)
+    except BaseException:
+        runs.close_sweep("KILLED")
+        raise
+    runs.close_sweep("FAILED" if failed else "FINISHED")
     rows = [_row(spec, job, results.get(job.key), failed.get(job.key)) for spec, job in points]
     rows = [row | {"settings": text} for row, text in zip(rows, settings or [""] * len(rows), strict=True)]
     print(f"\n{closing_table(rows)}\n\n{_where_to_look(specs[0])}", flush=True)

@@ -230,7 +230,7 @@ class LocalModel(Model):
 
         device = self.device if self.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         try:
-            return self._from_hub("AutoModelForCausalLM", dtype=getattr(torch, self.dtype)).to(device).eval()
+            return self._from_hub("AutoModelForCausalLM", dtype=getattr(torch, self.dtype), use_safetensors=True).to(device).eval()
         except (RuntimeError, AssertionError) as error:
             found = shown(str(error), 80)
             raise BackendError(f"model.device={self.device}: must be a device of this machine; got {found}. Use model.device=cpu.") from error

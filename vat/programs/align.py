@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
@@ -94,38 +93,31 @@ def describe(spec: AlignSpec) -> Description:
     return Description(name, "job" if strategy.has_target else "baseline", params, data, spec.model.capabilities().caveat)
 
 
-def preflight(spec: AlignSpec) -> Iterator[str]:
-    """Every fault that can be known before work starts, one line each."""
-    with _fault() as faults:
-        spec.tracking.check()
-    yield from faults
-    with _fault() as faults:
-        theory = spec.theory.load()
-    yield from faults
-    if faults:
-        return
-    if spec.strategy.has_target:
-        with _fault() as faults:
-            theory.spec(spec.value)
-        yield from faults
-    with _fault() as faults:
-        spec.strategy.check(spec.model.capabilities())
-    yield from faults
-    with _fault() as faults:
-        split = split_of(spec.data, spec.theory)
-        shots = [Shot(probe, 3) for probe in split.train.rows[: spec.strategy.shots_shown or 0]]
-        spec.model.check(spec.elicit.question(theory).prompt(split.test.rows[0], shots))
-        spec.model.identity()
-    yield from faults
+def preflight(spec: AlignSpec) -> list[str]:
+    """Every fault that can be known before work starts, one line each. Writes nothing."""
+    checks: list[Callable[[], object]] = [
+        spec.tracking.check,
+        lambda: spec.strategy.check(spec.model.capabilities()),
+        lambda: spec.strategy.has_target and direction_of(spec),
+        spec.model.identity,
+        lambda: _check_question(spec),
+    ]
+    return list(dict.fromkeys(fault for check in checks if (fault := _fault_of(check))))
 
 
-@contextmanager
-def _fault() -> Iterator[list[str]]:
-    faults: list[str] = []
+def _check_question(spec: AlignSpec) -> None:
+    """Whether the model can be asked, with as many examples as the strategy shows."""
+    split = split_of(spec.data, spec.theory)
+    shots = [Shot(probe, 3) for probe in split.train.rows[: spec.strategy.shots_shown or 0]]
+    spec.model.check(spec.elicit.question(spec.theory.load()).prompt(split.test.rows[0], shots))
+
+
+def _fault_of(check: Callable[[], object]) -> str | None:
     try:
-        yield faults
+        check()
     except VatError as error:
-        faults.append(str(error))
+        return str(error)
+    return None
 
 
 def _measured(spec: AlignSpec, job: Job, name: str) -> dict[str, Any]:

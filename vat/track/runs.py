@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vat.errors import BackendError, shown
 from vat.track.job import Job
@@ -60,13 +60,14 @@ class Runs:
 
         for noisy in ("alembic", "mlflow"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
-        self._tracking = tracking
-        with self._errors(), FileLock(tracking.folder / "mlflow.lock"):  # processes that make a fresh database together corrupt it
-            self._client: MlflowClient = MlflowClient(tracking_uri=tracking.store_uri)
-            self._experiment = self._open_experiment()
-        self._sweep = sweep
-        self._parent = self._open_sweep(sweep) if sweep else None
-        self._by_key = {run.data.tags[KEY]: run for run in self._search(f"tags.`{KIND}` != 'sweep'")}
+        self._tracking, self._sweep = tracking, sweep
+        with self._errors():
+            tracking.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(tracking.folder / "mlflow.lock"):  # processes that make a fresh database, or a sweep's run, together spoil it
+                self._client: MlflowClient = MlflowClient(tracking_uri=tracking.store_uri)
+                self._experiment = self._open_experiment()
+                self._parent = self._open_sweep(sweep) if sweep else None
+            self._known = {run.data.tags[KEY]: run for run in self._search(f"tags.`{KIND}` != 'sweep'")}
 
     @contextlib.contextmanager
     def running(self, job: Job, description: Description) -> Iterator[None]:
@@ -84,17 +85,18 @@ class Runs:
             raise
 
     def publish(self, job: Job, description: Description, result: Mapping[str, Any]) -> str:
-        """Bring the job's run up to date with its result; returns the run's id."""
+        """Bring the job's run up to date with its result; returns the run's id. The caller holds the job."""
         from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 
         digest = hashlib.sha256(json.dumps(result, sort_keys=True, default=str).encode()).hexdigest()
-        known = self._by_key.get(job.key)
         member = sweep_tag(self._sweep) if self._sweep else None
         with self._errors():
             run_id = self._run_of(job, description)
-            if member and (known is None or member not in known.data.tags):
+            if not self._shows(job, digest):  # not when this process began, but another one may have worked on the job since
+                self._known[job.key] = self._client.get_run(run_id)
+            if member and member not in self._known[job.key].data.tags:
                 self._client.set_tag(run_id, member, "1")
-            if known is not None and known.data.tags.get(RESULT) == digest and known.info.status == "FINISHED":
+            if self._shows(job, digest):
                 return run_id
             now = int(time.time() * 1000)
             steps = {int(step): metrics for step, metrics in result["steps"].items()}
@@ -109,16 +111,21 @@ class Runs:
             for step in steps:
                 self._client.log_artifacts(run_id, str(job.step_folder(step)), artifact_path=f"step-{step}")
             self._client.set_tag(run_id, RESULT, digest)
-            if ERROR in self._client.get_run(run_id).data.tags:
+            if ERROR in self._known[job.key].data.tags:
                 self._client.delete_tag(run_id, ERROR)
             self._client.set_terminated(run_id, "FINISHED")
         return run_id
 
-    def close_sweep(self, *, failed: bool) -> None:
-        """Mark the parent run as ended."""
+    def close_sweep(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
+        """Mark the parent run, if there is one, as ended."""
         if self._parent:
             with self._errors():
-                self._client.set_terminated(self._parent, "FAILED" if failed else "FINISHED")
+                self._client.set_terminated(self._parent, status)
+
+    def _shows(self, job: Job, digest: str) -> bool:
+        """Whether the job's run, as last seen, is finished with this result."""
+        run = self._known[job.key]
+        return bool(run.info.status == "FINISHED" and run.data.tags.get(RESULT) == digest)
 
     def _open_experiment(self) -> str:
         found = self._client.get_experiment_by_name(self._tracking.experiment)
@@ -128,30 +135,29 @@ class Runs:
         return str(self._client.create_experiment(self._tracking.experiment, artifact_location=place))
 
     def _open_sweep(self, name: str) -> str:
-        with self._errors():
-            found = self._search(f"tags.`{KIND}` = 'sweep' and tags.`{SWEEP}` = '{sweep_tag(name)}'")
-            if found:
-                run_id = str(found[0].info.run_id)
-                self._client.update_run(run_id, status="RUNNING")
-                return run_id
-            tags = {KIND: "sweep", SWEEP: sweep_tag(name), NAME: name[:200]}
-            return str(self._client.create_run(self._experiment, tags=tags).info.run_id)
+        found = self._search(f"tags.`{KIND}` = 'sweep' and tags.`{SWEEP}` = '{sweep_tag(name)}'")
+        if found:
+            run_id = str(found[0].info.run_id)
+            self._client.update_run(run_id, status="RUNNING")
+            return run_id
+        tags = {KIND: "sweep", SWEEP: sweep_tag(name), NAME: name[:200]}
+        return str(self._client.create_run(self._experiment, tags=tags).info.run_id)
 
     def _run_of(self, job: Job, description: Description) -> str:
-        if job.key not in self._by_key:
+        if job.key not in self._known:
             tags = {KEY: job.key, KIND: description.kind, NAME: description.name} | ({PARENT: self._parent} if self._parent else {})
-            self._by_key[job.key] = self._client.create_run(self._experiment, tags=tags)
-        return str(self._by_key[job.key].info.run_id)
+            found = self._search(f"tags.`{KEY}` = '{job.key}'")  # another process may have made it since this one began
+            self._known[job.key] = found[0] if found else self._client.create_run(self._experiment, tags=tags)
+        return str(self._known[job.key].info.run_id)
 
     def _search(self, condition: str) -> list[Any]:
         found, token = [], None
-        with self._errors():
-            while True:
-                page = self._client.search_runs([self._experiment], condition, max_results=1000, page_token=token)
-                found += list(page)
-                token = page.token
-                if not token:
-                    return found
+        while True:
+            page = self._client.search_runs([self._experiment], condition, max_results=1000, page_token=token)
+            found += list(page)
+            token = page.token
+            if not token:
+                return found
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

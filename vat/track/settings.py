@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -29,15 +30,19 @@ class Tracking:
         return self.uri or f"sqlite:///{self.folder / 'mlflow.db'}?timeout=60"
 
     def check(self) -> None:
-        """Make the root and write into it once.
+        """Write into the root once, and leave nothing behind, not even the root if it was not there.
 
         Raises:
             ConfigError: It cannot be written.
         """
+        absent = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".write-", delete=True) as probe:
                 os.fsync(probe.fileno())
+            for folder in absent:
+                with contextlib.suppress(OSError):  # another process may have begun to use it
+                    folder.rmdir()
         except OSError as error:
             found = f"{self.folder} ({error.strerror})"
             raise ConfigError(f"tracking.root: must be a folder that can be written; got {found}. Use tracking.root=<folder>.") from error
