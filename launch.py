@@ -44,4 +44,5 @@ if __name__ == "__main__":
     except (VatError, HydraException, OmegaConfBaseException) as error:
         sys.exit(_told(error))
     except KeyboardInterrupt:
-        sys.exit("interrupted: the same command goes on where this one stopped")
+        print("interrupted: the same command goes on where this one stopped", file=sys.stderr)
+        sys.exit(130)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vat.models.base import Capabilities
-from vat.models.hf import LocalModel
+from vat.models.local import LocalModel
 from vat.models.tiny import CAVEAT, FOLDER
 from vat.settings import settings
 
