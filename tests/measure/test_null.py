@@ -6,7 +6,7 @@ from scipy.stats import binom
 
 from vat.errors import DataError
 from vat.measure.coupling import couple
-from vat.measure.null import chance_level, chi2_p, pairwise_pearson, permutation_null
+from vat.measure.null import chance_level, chi2_p, false_discovery_q, pairwise_pearson, permutation_null
 from vat.measure.tax import measure_tax
 
 NAN = float("nan")
@@ -192,3 +192,52 @@ def test_factors_of_another_length_are_refused_in_one_line(levels):
         DataError, match=rf"^factors\['topic'\]: needs one level for each of the 80 scenes; got {len(levels)}\. Pair them by scene\.$"
     ):
         permutation_null(shift, factors=factors | {"topic": levels}, n_perm=99, seed=0)
+
+
+def saturated(seed):
+    """States before that are coupled, and shifts that only take each to its ceiling, give or take."""
+    random = np.random.default_rng(seed)
+    common, own = random.normal(size=(SCENES, 1)), random.normal(size=(SCENES, VALUES))
+    before = np.round(np.clip((0.5 * common + 0.87 * own) * 0.3, -1, 1) * 10) / 10
+    after = np.clip(np.round((0.9 + 0.05 * random.normal(size=own.shape)) * 20) / 20, -1, 1)
+    return before, after - before
+
+
+def test_shifts_to_a_ceiling_are_coupled_and_no_longer_when_cleared_of_the_state_before():
+    plain, cleared = 0, 0
+    for seed in range(200):
+        before, shift = saturated(seed)
+        plain += permutation_null(shift, factors=None, n_perm=99, seed=seed).p <= LEVEL
+        cleared += permutation_null(shift, factors=None, covariate_SV=before, n_perm=99, seed=seed).p <= LEVEL
+    assert plain > 190
+    low, high = binom.interval(0.999, 200, LEVEL)
+    assert low <= cleared <= high
+
+
+def test_coupling_of_ones_own_remains_when_shifts_are_cleared_of_the_state_before():
+    before = saturated(0)[0]
+    null = permutation_null(coupled_shifts(1, 0.4), factors=None, covariate_SV=before, n_perm=199, seed=0)
+    assert null.p < 0.01
+    assert null.nvat > 2 * null.level
+
+
+def test_the_level_of_a_null_is_the_closed_form():
+    shift = crossed_shifts(5)[0]
+    assert permutation_null(shift, factors=None, n_perm=2000, seed=0).level == pytest.approx(np.sqrt(1 / (SCENES - 1)), rel=0.01)
+
+
+def test_a_pair_that_couples_is_found_among_pairs_that_do_not():
+    shift = crossed_shifts(6)[0]
+    shift[:, 1] = shift[:, 0] + 0.2 * shift[:, 1]
+    found = permutation_null(shift, factors=crossed_shifts(6)[1], n_perm=999, seed=0).pair_p_VV
+    np.testing.assert_array_equal(found, found.T)
+    assert np.isnan(np.diag(found)).all()
+    assert found[0, 1] == 1 / 1000
+    rest = found[np.triu_indices(VALUES, 1)][1:]
+    assert np.mean(rest <= 0.05) < 0.25
+
+
+def test_false_discoveries_are_controlled_over_the_tests_there_are():
+    p = np.array([0.01, np.nan, 0.04, 0.03, 0.5])
+    np.testing.assert_allclose(false_discovery_q(p), [0.04, np.nan, 0.16 / 3, 0.16 / 3, 0.5])
+    assert np.isnan(false_discovery_q(np.full(3, np.nan))).all()

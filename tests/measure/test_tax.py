@@ -232,3 +232,25 @@ def test_arguments_that_make_no_sense_are_data_errors(changed, says):
     states = np.random.default_rng(0).uniform(-1, 1, size=(2, 8, 3))
     with pytest.raises(DataError, match=says):
         measure_tax(**({"pre_SV": states[0], "post_SV": states[1], "target": 0, "direction": 1, "n_perm": 9, "seed": 0} | changed))
+
+
+def test_a_report_tells_coupling_that_was_there_before_from_coupling_of_the_shifts():
+    random = np.random.default_rng(3)
+    pre = np.round(np.clip((0.5 * random.normal(size=(80, 1)) + 0.87 * random.normal(size=(80, 10))) * 0.3, -1, 1) * 10) / 10
+    post = np.clip(np.round((0.9 + 0.05 * random.normal(size=pre.shape)) * 20) / 20, -1, 1)
+    report = measure_tax(pre, post, target=0, direction=1, n_perm=199, seed=0)
+    assert report.nvat_p < 0.01
+    assert report.nvat_pre_p < 0.01
+    assert report.nvat_partial_p > 0.05
+    assert report.nvat_pre == pytest.approx(system_tax(coupling_matrix(pre)))
+    assert report.nvat_partial < report.nvat
+
+
+def test_the_pairs_of_a_report_are_adjusted_for_their_number():
+    random = np.random.default_rng(4)
+    shift = np.round(random.normal(size=(80, 10)) * 5) / 40
+    shift[:, 1] = shift[:, 0]
+    report = measure_tax(np.zeros((80, 10)), np.clip(shift, -1, 1), target=0, direction=1, n_perm=999, seed=0)
+    np.testing.assert_array_equal(report.coupling_q, report.coupling_q.T)
+    assert report.coupling_q[0, 1] == pytest.approx(45 / 1000)
+    assert np.isnan(np.diag(report.coupling_q)).all()

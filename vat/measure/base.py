@@ -34,9 +34,11 @@ class Measure(ABC):
     """Base of all measures.
 
     headline: names of the metrics that are also given from expected ratings, as `<name>_expected`.
+    version: raised when the same settings give other metrics; finished jobs are then measured again from their answers.
     """
 
     headline: ClassVar[tuple[str, ...]] = ()
+    version: ClassVar[int] = 1
 
     @abstractmethod
     def metrics(self, shifted: Shifted) -> dict[str, float]:

@@ -44,18 +44,44 @@ def mean_interval(x_S: np.ndarray) -> MeanInterval:
     return MeanInterval(n, mean, mean - half, mean + half)
 
 
-def gain_normalised_deviation(shift_SV: np.ndarray, *, target: int) -> Floats:
-    """Mean shift of every value per unit of the target's absolute mean shift.
+class Deviation(NamedTuple):
+    """(V,) gain-normalised deviations with their two-sided 95% intervals."""
+
+    gnd_V: Floats
+    low_V: Floats
+    high_V: Floats
+
+
+def gain_normalised_deviation(shift_SV: np.ndarray, *, target: int) -> Deviation:
+    """Mean shift of every value per unit of the target's absolute mean shift, with Fieller's interval for a ratio of means.
 
     Args:
-        shift_SV: (S, V) shifts, NaN where missing.
+        shift_SV: (S, V) shifts, NaN where missing. A value's interval is from the scenes in which it and the target were observed.
         target: Column of the value that was pushed.
     Returns:
-        (V,) deviations; the target's own is 1 or -1. All NaN when the 95% interval of the target's mean shift contains 0.
-    Source: Value Alignment Tax, section 3 (gain-normalized deviation). Differs: undefined where the gain is not distinguishable from 0.
+        The target's own deviation is 1 or -1, without width. All NaN when the 95% interval of the target's mean shift contains 0.
+    Source: Value Alignment Tax, section 3 (gain-normalized deviation); Fieller (1954). Differs: undefined where the gain is not
+        distinguishable from 0, and with an interval.
     """
     _, gain, low, high = mean_interval(shift_SV[:, target])
     if not (low > 0 or high < 0):
-        return np.full(shift_SV.shape[1], np.nan)
+        return Deviation(*(np.full(shift_SV.shape[1], np.nan) for _ in range(3)))
+    rows = [_fieller(column, shift_SV[:, target], np.sign(gain)) for column in shift_SV.T]
     means_V = np.array([mean_interval(column).mean for column in shift_SV.T])
-    return means_V / abs(gain)
+    return Deviation(means_V / abs(gain), *(np.array(bound_V) for bound_V in zip(*rows, strict=True)))
+
+
+def _fieller(x_S: np.ndarray, y_S: np.ndarray, sign: float) -> tuple[float, float]:
+    """Bounds of sign · mean(x) / mean(y): the ratios θ for which mean(x - θy) is not distinguishable from 0."""
+    both_S = ~np.isnan(x_S) & ~np.isnan(y_S)
+    n = int(both_S.sum())
+    if n < 2:
+        return float("nan"), float("nan")
+    x, y = x_S[both_S].mean(), y_S[both_S].mean()
+    (vxx, vxy), (_, vyy) = np.cov(x_S[both_S], y_S[both_S]) / n * student_t.ppf(0.5 + LEVEL / 2, n - 1) ** 2
+    a, b, c = y * y - vyy, x * y - vxy, x * x - vxx
+    if a <= 0:  # in the shared scenes the target's shift is not distinguishable from 0: the interval has no bounds
+        return float("nan"), float("nan")
+    half = np.sqrt(max(0.0, b * b - a * c))
+    bounds = sorted((sign * (b - half) / a, sign * (b + half) / a))
+    return float(bounds[0]), float(bounds[1])

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.stats import chi2, false_discovery_control
 
 from vat.errors import DataError
-from vat.measure.coupling import FEWEST, Coupling, centred_ranks
+from vat.measure.coupling import FEWEST, GRID, Coupling, centred_ranks
 from vat.types import Bools, Floats
 
 FEWEST_FREE = 2
@@ -21,15 +21,23 @@ _CHUNK = 256
 
 
 class Null(NamedTuple):
-    """A permutation test of independence.
+    """A permutation test of independence. NaN where nothing can couple.
 
-    p: share of permutations (the observed order counted in) with at least the observed mean squared coupling; NaN if nothing can couple.
-    nvat_B: nVAT of each permutation; gini: mean Gini of the value taxes over permutations.
+    p: share of permutations (the observed order counted in) with at least the observed mean squared coupling.
+    nvat: nVAT of the residuals as observed; nvat_B: of each permutation; gini: mean Gini of the value taxes over permutations.
+    pair_p_VV: the same test for each pair of values by itself, two-sided; not adjusted for their number.
     """
 
     p: float
+    nvat: float
     nvat_B: Floats
     gini: float
+    pair_p_VV: Floats
+
+    @property
+    def level(self) -> float:
+        """nVAT under independence: root of the mean squared coupling over permutations."""
+        return float(np.sqrt((self.nvat_B**2).mean())) if len(self.nvat_B) else float("nan")
 
 
 def chance_level(couplings: Coupling) -> float:
@@ -60,7 +68,9 @@ def chi2_p(couplings: Coupling) -> float:
     return float(chi2.sf(((couplings.count_VV - 1) * couplings.coupling_VV**2)[once_VV].sum(), once_VV.sum()))
 
 
-def permutation_null(shift_SV: Floats, *, factors: Mapping[str, Sequence[str]] | None, n_perm: int, seed: int) -> Null:
+def permutation_null(
+    shift_SV: Floats, *, factors: Mapping[str, Sequence[str]] | None, covariate_SV: Floats | None = None, n_perm: int, seed: int
+) -> Null:
     """Test whether values shift together, beyond what scenes of one country or topic share.
 
     The ranks of each value are cleared of the factors' main effects by projection. The residuals are permuted, each value for itself,
@@ -70,6 +80,7 @@ def permutation_null(shift_SV: Floats, *, factors: Mapping[str, Sequence[str]] |
     Args:
         shift_SV: (S, V) shifts, on the rounding grid, NaN where missing.
         factors: Factor name → level of each of the S scenes; None tests plain independence over exchangeable scenes.
+        covariate_SV: (S, V) numbers of whose ranks each value is cleared too, its own column only, as the state before.
         n_perm: Permutations.
         seed: Of the permutations.
     Raises:
@@ -80,7 +91,11 @@ def permutation_null(shift_SV: Floats, *, factors: Mapping[str, Sequence[str]] |
         raise DataError(f"n_perm: needs at least 1 permutation; got {n_perm}. Use 999 or more.")
     rank_SV = centred_ranks(shift_SV)
     seen_SV = ~np.isnan(rank_SV)
-    bases = [_factor_basis(factors, seen_S) for seen_S in seen_SV.T]
+    if covariate_SV is not None:
+        seen_SV &= ~np.isnan(covariate_SV)
+        rank_SV = centred_ranks(np.where(seen_SV, shift_SV, np.nan))
+        covariate_SV = centred_ranks(np.where(seen_SV, np.round(covariate_SV, GRID), np.nan))
+    bases = [_basis(factors, seen_S, None if covariate_SV is None else covariate_SV[seen_S, v]) for v, seen_S in enumerate(seen_SV.T)]
     residual_SV = np.zeros_like(rank_SV)
     for v, (seen_S, basis) in enumerate(zip(seen_SV.T, bases, strict=True)):
         residual_SV[seen_S, v] = _project(rank_SV[seen_S, v][None], basis)[0]
@@ -89,8 +104,9 @@ def permutation_null(shift_SV: Floats, *, factors: Mapping[str, Sequence[str]] |
     residual_SV, seen_SV = residual_SV[:, live_V], seen_SV[:, live_V]
     bases = [basis for basis, live in zip(bases, live_V, strict=True) if live]
     if not _can_couple(seen_SV, bases):
-        return Null(float("nan"), np.empty(0), float("nan"))
-    observed = _mean_square(pairwise_pearson(residual_SV, seen_SV))
+        return Null(float("nan"), float("nan"), np.empty(0), float("nan"), np.full(2 * [len(live_V)], np.nan))
+    observed_VV = pairwise_pearson(residual_SV, seen_SV)
+    observed, as_strong_VV = _mean_square(observed_VV), np.ones_like(observed_VV)
     random = np.random.default_rng(seed)
     squares, ginis = [], []
     for start in range(0, n_perm, _CHUNK):
@@ -98,9 +114,29 @@ def permutation_null(shift_SV: Floats, *, factors: Mapping[str, Sequence[str]] |
         coupling_BVV = pairwise_pearson(shuffled_BSV, seen_SV)
         squares.append(_mean_square(coupling_BVV))
         ginis.append(_gini_of_rows(coupling_BVV))
+        as_strong_VV += (np.abs(coupling_BVV) >= np.abs(observed_VV) - 1e-12).sum(axis=0)
     square_B = np.concatenate(squares)
     p = (1 + np.count_nonzero(square_B >= observed - 1e-12)) / (n_perm + 1)
-    return Null(float(p), np.sqrt(square_B), float(np.concatenate(ginis).mean()))
+    pair_p_VV = np.full(2 * [len(live_V)], np.nan)
+    pair_p_VV[np.ix_(live_V, live_V)] = np.where(observed_VV != 0, as_strong_VV / (n_perm + 1), np.nan)
+    return Null(float(p), float(np.sqrt(observed)), np.sqrt(square_B), float(np.concatenate(ginis).mean()), pair_p_VV)
+
+
+def false_discovery_q(p: Floats) -> Floats:
+    """Adjust p-values of many tests so that rejecting at q bounds the expected share of false discoveries by q.
+
+    Args:
+        p: p-values in any shape; NaN is no test and stays NaN. For a symmetric matrix give one triangle.
+    Returns:
+        q of the same shape.
+    Source: Benjamini and Hochberg (1995). Differs: none.
+    """
+    flat = np.asarray(p, dtype=float).ravel()
+    tested = ~np.isnan(flat)
+    q = np.full(flat.shape, np.nan)
+    if tested.any():
+        q[tested] = false_discovery_control(flat[tested], method="bh")
+    return q.reshape(np.shape(p))
 
 
 def pairwise_pearson(x_SV: Floats, seen_SV: Bools) -> Floats:
@@ -124,14 +160,16 @@ def _can_couple(seen_SV: Bools, bases: Sequence[Floats]) -> bool:
     return bool(np.triu(pair_VV, 1).any())
 
 
-def _factor_basis(factors: Mapping[str, Sequence[str]] | None, seen_S: Bools) -> Floats:
-    """Orthonormal columns that span the intercept and the levels of every factor among the observed scenes."""
+def _basis(factors: Mapping[str, Sequence[str]] | None, seen_S: Bools, covariate_S: Floats | None) -> Floats:
+    """Orthonormal columns that span the intercept, the levels of every factor and a covariate, among the observed scenes."""
     columns = [np.ones((int(seen_S.sum()), 1))]
     for name, levels in (factors or {}).items():
         if len(levels) != len(seen_S):
             raise DataError(f"factors[{name!r}]: needs one level for each of the {len(seen_S)} scenes; got {len(levels)}. Pair them by scene.")
         code_S = np.unique(np.asarray(levels)[seen_S], return_inverse=True)[1]
         columns.append(np.eye(code_S.max() + 1 if len(code_S) else 0)[code_S])
+    if covariate_S is not None:
+        columns.append(covariate_S[:, None] / max(1.0, np.abs(covariate_S).max(initial=0.0)))
     design = np.concatenate(columns, axis=1)
     left, size, _ = np.linalg.svd(design, full_matrices=False)
     return left[:, size > 1e-9 * max(1.0, size.max(initial=0.0))]

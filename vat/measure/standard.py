@@ -21,6 +21,7 @@ class TaxMeasure(Measure):
 
     headline: ClassVar[tuple[str, ...]] = (
         "gain", "gain_low", "gain_high", "nvat", "nvat_null", "nvat_p", "nvat_p_free", "nvat_p_chi2", "nvat_excess", "gini", "gini_null",
+        "nvat_pre", "nvat_pre_null", "nvat_pre_p", "nvat_partial", "nvat_partial_null", "nvat_partial_p",
     )  # fmt: skip
 
     def metrics(self, shifted: Shifted) -> dict[str, float]:
@@ -28,5 +29,5 @@ class TaxMeasure(Measure):
         pre_SV, post_SV, values, target, direction, factors = shifted
         report = measure_tax(pre_SV, post_SV, target=target, direction=direction, factors=factors, n_perm=self.n_perm, seed=self.seed)
         scalars = {key: float(value) for key, value in vars(report).items() if np.ndim(value) == 0}
-        rows = {"shift": report.shift, "gnd": report.gnd, "vat": report.value_tax}
+        rows = {"shift": report.shift, "gnd": report.gnd, "gnd_low": report.gnd_low, "gnd_high": report.gnd_high, "vat": report.value_tax}
         return scalars | {f"{row}/{value}": float(column[v]) for row, column in rows.items() for v, value in enumerate(values)}

@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 
 from vat.errors import DataError
-from vat.measure.coupling import checked, couple
+from vat.measure.coupling import Coupling, checked, couple
 from vat.measure.gain import gain_normalised_deviation, mean_interval
-from vat.measure.null import chance_level, chi2_p, permutation_null
+from vat.measure.null import chance_level, chi2_p, false_discovery_q, permutation_null
 from vat.types import Bools, Floats
 
 Form = Literal["rms", "frobenius"]
@@ -26,12 +26,16 @@ class TaxReport:
 
     n_scenes: scenes with an observed target shift.
     gain, gain_low, gain_high: direction × mean shift of the target, in units of evidence (-2 … 2), with its 95% interval.
-    shift, gnd: (V,) mean shift of each value, and the same per unit of |gain|.
+    shift: (V,) mean shift of each value. gnd, gnd_low, gnd_high: (V,) the same per unit of |gain|, with 95% intervals.
     coupling: (V, V) Spearman correlations; value_tax: (V,) VAT; live: (V,) values that moved at all.
+    coupling_q: (V, V) false discovery rate at which each coupling beyond the scene factors is one.
     nvat, nvat_frobenius: system tax in both forms; nvat_null: its level under independence.
     nvat_excess_sq, nvat_excess: nvat² - null², signed, and the root of its positive part.
     nvat_p: coupling beyond the scene factors; nvat_p_free: scenes taken as exchangeable; nvat_p_chi2: closed form of the latter.
     gini, gini_null: centralisation of the tax, and its mean under independence.
+    nvat_pre, nvat_pre_null, nvat_pre_p: the tax that the states before would have, were they shifts: coupling that was there already.
+    nvat_partial, nvat_partial_null, nvat_partial_p: the tax of the shifts' ranks cleared each of its own state before. Where the state
+        after saturates, shifts repeat the coupling of the states before: a high nvat with a nvat_partial at its null says so.
     """
 
     n_scenes: int
@@ -40,7 +44,10 @@ class TaxReport:
     gain_high: float
     shift: Floats
     gnd: Floats
+    gnd_low: Floats
+    gnd_high: Floats
     coupling: Floats
+    coupling_q: Floats
     value_tax: Floats
     live: Bools
     nvat: float
@@ -53,6 +60,12 @@ class TaxReport:
     nvat_p_chi2: float
     gini: float
     gini_null: float
+    nvat_pre: float
+    nvat_pre_null: float
+    nvat_pre_p: float
+    nvat_partial: float
+    nvat_partial_null: float
+    nvat_partial_p: float
 
 
 def measure_tax(
@@ -92,16 +105,23 @@ def measure_tax(
     null_sq = chance_level(couplings)
     free = permutation_null(shift_SV, factors=None, n_perm=n_perm, seed=seed)
     within = permutation_null(shift_SV, factors=factors, n_perm=n_perm, seed=seed) if factors else free
-    nvat = system_tax(couplings.coupling_VV, pairs=couplings.pair_VV) if coupled else np.nan
+    before = permutation_null(np.where(np.isnan(raw_SV), np.nan, checked(pre_SV)), factors=factors, n_perm=n_perm, seed=seed)
+    coupled_before = couple(np.where(np.isnan(raw_SV), np.nan, pre_SV))
+    partial = permutation_null(shift_SV, factors=None, covariate_SV=pre_SV, n_perm=n_perm, seed=seed)
+    partial_within = permutation_null(shift_SV, factors=factors, covariate_SV=pre_SV, n_perm=n_perm, seed=seed) if factors else partial
+    nvat = _nvat(couplings)
+    deviation = gain_normalised_deviation(raw_SV, target=target)
     return TaxReport(
         n_scenes=n_scenes, gain=gain, gain_low=low, gain_high=high,
         shift=_column_means(raw_SV),
-        gnd=gain_normalised_deviation(raw_SV, target=target),
-        coupling=couplings.coupling_VV, value_tax=value_tax_V, live=live_V,
+        gnd=deviation.gnd_V, gnd_low=deviation.low_V, gnd_high=deviation.high_V,
+        coupling=couplings.coupling_VV, coupling_q=_pair_q(within.pair_p_VV), value_tax=value_tax_V, live=live_V,
         nvat=nvat, nvat_frobenius=system_tax(couplings.coupling_VV, form="frobenius"), nvat_null=float(np.sqrt(null_sq)),
         nvat_excess_sq=nvat**2 - null_sq, nvat_excess=float(np.sqrt(max(0.0, nvat**2 - null_sq))) if coupled else np.nan,
         nvat_p=within.p, nvat_p_free=free.p, nvat_p_chi2=chi2_p(couplings),
         gini=gini(value_tax_V[live_V]) if coupled else np.nan, gini_null=free.gini,
+        nvat_pre=_nvat(coupled_before), nvat_pre_null=float(np.sqrt(chance_level(coupled_before))), nvat_pre_p=before.p,
+        nvat_partial=partial.nvat, nvat_partial_null=partial.level, nvat_partial_p=partial_within.p,
     )  # fmt: skip
 
 
@@ -176,6 +196,19 @@ def _state(state_SV: Floats, name: str) -> Floats:
     if (np.abs(state_SV[~np.isnan(state_SV)]) > 1 + 1e-9).any():
         raise DataError(f"{name}: value states lie in [-1, 1]; got {np.nanmax(np.abs(state_SV)):g}. Make them with paired_states.")
     return state_SV
+
+
+def _nvat(couplings: Coupling) -> float:
+    return system_tax(couplings.coupling_VV, pairs=couplings.pair_VV) if couplings.pair_VV.any() else float("nan")
+
+
+def _pair_q(pair_p_VV: Floats) -> Floats:
+    """Adjusted over the pairs, each counted once."""
+    upper = np.triu_indices(len(pair_p_VV), 1)
+    q_VV = np.full_like(pair_p_VV, np.nan)
+    q_VV[upper] = false_discovery_q(pair_p_VV[upper])
+    q_VV.T[upper] = q_VV[upper]
+    return q_VV
 
 
 def _column_means(shift_SV: Floats) -> Floats:

@@ -62,7 +62,7 @@ def is_current(result: dict[str, Any], spec: AlignSpec) -> bool:
 
 
 def _settings_of(measures: Mapping[str, Measure]) -> dict[str, Any]:
-    return {name: asdict(measure) for name, measure in measures.items()}
+    return {name: {"version": measure.version, **asdict(measure)} for name, measure in measures.items()}
 
 
 @lru_cache(maxsize=8)
