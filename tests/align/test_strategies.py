@@ -11,6 +11,7 @@ import pytest
 
 from vat.align.base import Strategy, Task
 from vat.align.examples import draw_examples
+from vat.align.paraphrase import Paraphrase
 from vat.align.placebo import Placebo
 from vat.align.steering import Steering
 from vat.config import AlignSpec
@@ -93,6 +94,12 @@ def test_the_placebo_shows_the_same_examples_with_the_models_own_ratings() -> No
 def test_a_placebo_without_the_models_own_rating_is_an_error() -> None:
     with pytest.raises(BackendError, match="strategy=placebo: needs the model's own rating of examples; got none for "):
         list(Placebo(shots=2).states(task(rating=float("nan"))))
+
+
+@pytest.mark.parametrize("wording", [1, 2, 3])
+def test_a_paraphrase_asks_the_same_model_in_other_words(wording: int) -> None:
+    states = list(Paraphrase(wording=wording).states(task()))
+    assert [(state.shots, state.wording) for state in states] == [((), wording)]
 
 
 @pytest.mark.parametrize("shots", [-2, 0, 1, 3])

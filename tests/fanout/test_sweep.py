@@ -126,6 +126,14 @@ def test_the_baseline_is_the_same_whatever_is_done_to_the_model(override: str, c
     assert job_of(baseline_of(compose(override))).key == job_of(baseline_of(compose())).key
 
 
+def test_a_paraphrase_is_judged_in_its_own_words_against_the_usual_baseline(compose: Compose, tmp_path: Path) -> None:
+    rows = run_points([compose(*QUICK, "strategy=paraphrase", "strategy.wording=2")], sweep=None)
+    assert rows[0]["metrics"]["n_scenes"] == 12
+    assert {run.data.params["elicit.wording"] for run in runs(tmp_path)} == {"0"}
+    answers = sorted((tmp_path / "mlruns" / "jobs").glob("*/answers/step-000000/*.parquet"))
+    assert len({path.read_bytes() for path in answers}) == len(answers) == 4, "each part carries the digest of its prompts"
+
+
 def test_another_way_to_measure_needs_no_new_answers(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run_points([compose(*QUICK)], sweep=None)
     monkeypatch.setattr(ScriptedModel, "rate", lambda *args: pytest.fail("the answers were there"))

@@ -15,11 +15,15 @@ from vat.types import Judgements, Probe, Shot
 
 
 class State(NamedTuple):
-    """A model as it answers at one step: the model itself and the shots that precede every question."""
+    """A model as it answers at one step: the model itself and the shots that precede every question.
+
+    wording: which instruction the question has, None for the one that the state before was asked with.
+    """
 
     step: int
     model: Model
     shots: tuple[Shot, ...]
+    wording: int | None = None
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def job_of(spec: AlignSpec) -> Job:
 
 def is_current(result: dict[str, Any], spec: AlignSpec) -> bool:
     """Whether a result was measured with these settings; if not, it is measured again from the stored answers."""
-    return bool(result["measures"] == _settings_of(spec.measures))
+    return bool(result.get("measures") == _settings_of(spec.measures))
 
 
 def _settings_of(measures: Mapping[str, Measure]) -> dict[str, Any]:
@@ -140,7 +140,8 @@ def _measured(spec: AlignSpec, job: Job, name: str) -> dict[str, Any]:
 
 def _judged(spec: AlignSpec, job: Job, state: State, split: Split, progress: Progress) -> Judgements:
     store = job.answers(f"step-{state.step:06d}")
-    return spec.elicit.judge(state.model, split.test.rows, state.shots, spec.theory.load(), store=store, progress=progress)
+    elicit = spec.elicit if state.wording is None else replace(spec.elicit, wording=state.wording)
+    return elicit.judge(state.model, split.test.rows, state.shots, spec.theory.load(), store=store, progress=progress)
 
 
 def _baseline(spec: AlignSpec, split: Split) -> Judgements:

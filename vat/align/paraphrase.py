@@ -1,0 +1,36 @@
+"""strategy=paraphrase: the same question, its instruction in other words and no examples. A control: what moves here, moves for the wording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
+
+from vat.align.base import State, Strategy, Task
+from vat.data.question import INSTRUCTIONS
+from vat.models.base import Capabilities
+from vat.settings import settings
+
+
+@settings
+class Paraphrase(Strategy):
+    """`wording`: which of the other instructions, 1, 2 or 3."""
+
+    wording: Annotated[int, Field(ge=1, lt=len(INSTRUCTIONS))]
+
+    @property
+    def label(self) -> str:
+        """paraphrase."""
+        return "paraphrase"
+
+    def identity(self) -> dict[str, object]:
+        """Its name and the wording."""
+        return {"strategy": "paraphrase", "wording": self.wording}
+
+    def check(self, capabilities: Capabilities) -> None:
+        """Any model will do."""
+
+    def states(self, task: Task) -> Iterator[State]:
+        """The model as it is, asked in other words, as step 0."""
+        yield State(0, task.model, (), wording=self.wording)
