@@ -77,6 +77,14 @@ def test_publishing_again_adds_nothing(tmp_path: Path) -> None:
     assert len(MlflowClient(tracking_uri=where.store_uri).get_metric_history(first, "gain")) == 2
 
 
+def test_the_same_job_by_another_name_keeps_the_name_it_has(tmp_path: Path) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+    Runs(where, None).publish(job, DESCRIPTION, RESULT)
+    other = DESCRIPTION._replace(params=DESCRIPTION.params | {"value": "Power", "new": 1})
+    Runs(where, None).publish(job, other, {"steps": {"0": {"gain": 0.7}}})
+    assert all_runs(where)[0].data.params == {"value": "power", "shots": "4", "new": "1"}
+
+
 def test_a_fresh_store_is_filled_from_the_jobs_folder(tmp_path: Path) -> None:
     job = finished(tmp_path)
     Runs(tracking(tmp_path), None).publish(job, DESCRIPTION, RESULT)

@@ -103,7 +103,8 @@ class Runs:
             metrics = [Metric(k, v, now, step) for step, values in steps.items() for k, v in values.items() if v is not None]
             for start in range(0, len(metrics), 500):
                 self._client.log_batch(run_id, metrics=metrics[start : start + 500])
-            params = [Param(key, str(value)) for key, value in description.params.items()]
+            logged = self._known[job.key].data.params  # cannot be changed; the same job may go by another name, as a model's other path
+            params = [Param(key, str(value)) for key, value in description.params.items() if key not in logged]
             self._client.log_batch(run_id, params=params, tags=[RunTag(NOTE, description.note)])
             name, digest_of_data = description.data
             data = Dataset(name=name, digest=digest_of_data[:36], source_type="code", source=json.dumps({"sha256": digest_of_data}))
