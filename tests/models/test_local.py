@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -192,3 +196,32 @@ def test_a_device_that_is_not_there_is_named(local: Local) -> None:
     model = HFModel(name=str(FOLDER), revision=None, dtype="float32", device="cuda:77", batch_tokens=100, template_options={})
     with pytest.raises(BackendError, match=r"model\.device=cuda:77: must be a device of this machine"):
         model.rate(prompts(count=1))
+
+
+def test_a_hub_model_is_known_by_its_commit_and_not_by_its_name_or_branch(tmp_path: Path) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    cache = tmp_path / "hub" / "models--someone--tiny"
+    (cache / "refs").mkdir(parents=True)
+    (cache / "refs" / "main").write_text(commit)
+    (cache / "refs" / "v1").write_text(commit)
+    shutil.copytree(FOLDER, cache / "snapshots" / commit)
+    code = """
+import numpy as np
+from vat.models.hf import HFModel
+from vat.types import Prompt, Message
+for revision in (None, "main", "v1"):
+    model = HFModel(name="someone/tiny", revision=revision, dtype="float32", device="cpu", batch_tokens=99, template_options={})
+    scores = model.rate([Prompt((Message("user", "Your answer:"),), "", tuple("12345"))])
+    assert np.isfinite(scores.probability_N5).all()
+    print(model.identity())
+try:
+    HFModel(name="someone/else", revision=None, dtype="float32", device="cpu", batch_tokens=99, template_options={}).identity()
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    settings = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=settings, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert lines[:3] == [str({"revision": commit, "dtype": "float32", "template_options": {}})] * 3, done.stderr
+    assert lines[3].startswith("BackendError model.name=someone/else: must be a causal language model")
+    assert len(lines) == 4

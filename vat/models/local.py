@@ -5,10 +5,11 @@ Shapes: N prompts, P tokens shared by all of them, B prompts of a batch, T token
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -92,10 +93,12 @@ class LocalModel(Model):
                 with file.open("rb") as content:
                     total.update(f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}".encode())
             return total.hexdigest()
-        commit = getattr(self._config, "_commit_hash", None)
-        if not commit:
-            raise BackendError(f"model.name={self.source}: must be on the hub or a directory; got no commit for it. Check the name.")
-        return str(commit)
+        import huggingface_hub
+
+        huggingface_hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        with self._found():
+            config = huggingface_hub.hf_hub_download(self.source, "config.json", revision=self.wanted_revision)
+        return Path(config).parent.name  # …/snapshots/<commit>/config.json
 
     def rate(self, prompts: Sequence[Prompt], progress: Progress = lambda done: None) -> LabelScores:
         """One forward pass per batch. What all prompts begin with is computed once; the rest is padded on the right, so that no mask
@@ -173,12 +176,12 @@ class LocalModel(Model):
 
     @cached_property
     def _config(self) -> Any:
-        return self._from_hub("AutoConfig")
+        return self._load("AutoConfig")
 
     @cached_property
     def _encoder(self) -> Encoder:
         room = getattr(self._config, "max_position_embeddings", None)
-        return Encoder(self._from_hub("AutoTokenizer"), model=self.label, room=room, template_options=self.template_options)
+        return Encoder(self._load("AutoTokenizer"), model=self.label, room=room, template_options=self.template_options)
 
     @cached_property
     def _loaded(self) -> Any:
@@ -186,20 +189,25 @@ class LocalModel(Model):
 
         device = self.device if self.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         try:
-            return self._from_hub("AutoModelForCausalLM", dtype=getattr(torch, self.dtype), use_safetensors=True).to(device).eval()
+            return self._load("AutoModelForCausalLM", dtype=getattr(torch, self.dtype), use_safetensors=True).to(device).eval()
         except (RuntimeError, AssertionError) as error:
             found = shown(str(error), 80)
             raise BackendError(f"model.device={self.device}: must be a device of this machine; got {found}. Use model.device=cpu.") from error
 
-    def _from_hub(self, loader: str, **options: Any) -> Any:
-        import huggingface_hub
+    def _load(self, loader: str, **options: Any) -> Any:
+        """Load a part of the model at its exact revision, so that all parts belong together even if a branch moves on."""
         import transformers
 
         transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        huggingface_hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        revision = None if Path(self.source).is_dir() else self.exact_revision
+        with self._found():
+            return getattr(transformers, loader).from_pretrained(self.source, revision=revision, trust_remote_code=False, **options)
+
+    @contextlib.contextmanager
+    def _found(self) -> Iterator[None]:
         try:
-            return getattr(transformers, loader).from_pretrained(self.source, revision=self.wanted_revision, trust_remote_code=False, **options)
+            yield
         except (OSError, ValueError) as error:
             rule = f"model.name={self.source}: must be a causal language model, on the hub or in a directory"
             raise BackendError(f"{rule}; got {shown(str(error), 100)}. Check the name.") from error
