@@ -26,6 +26,7 @@ BAD = {
     "key": (["valu=power"], "valu: must be a setting; got an unknown key. Did you mean value?"),
     "nested key": (["model.dtpe=float32"], "model.dtpe: must be a setting; got an unknown key. Did you mean dtype?"),
     "added key": (["+model.foo=1"], "model.foo: no such setting; got 1. Choose from batch_tokens"),
+    "new key": (["+shot=8"], "shot: must be a setting; got an unknown key. Did you mean shots?"),
     "type": (["shots=abc"], "strategy.shots: should be a valid integer, unable to parse string as an integer; got 'abc'. See conf/strategy/."),
     "choice": (["elicit.format=plan"], "elicit.format: should be 'chat' or 'plain'; got 'plan'. See conf/elicit/."),
     "dose": (["shots=3"], "shots: half support and half violate the value, so an even number from 2; got 3."),

@@ -99,7 +99,7 @@ def test_a_placebo_without_the_models_own_rating_is_an_error() -> None:
 @pytest.mark.parametrize("wording", [1, 2, 3])
 def test_a_paraphrase_asks_the_same_model_in_other_words(wording: int) -> None:
     states = list(Paraphrase(wording=wording).states(task()))
-    assert [(state.shots, state.wording) for state in states] == [((), wording)]
+    assert [(state.shots, state.rewording) for state in states] == [((), wording)]
 
 
 @pytest.mark.parametrize("shots", [-2, 0, 1, 3])

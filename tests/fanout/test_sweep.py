@@ -104,6 +104,7 @@ def test_a_sweep_that_is_interrupted_leaves_no_run_running(compose: Compose, tmp
     with pytest.raises(KeyboardInterrupt):
         run_points(points(compose), sweep="mine")
     assert {run.info.status for run in runs(tmp_path)} == {"KILLED"}
+    assert len([run for run in runs(tmp_path) if "sweep.mine" in run.data.tags]) == 1, "also a run that did not finish belongs to its sweep"
 
 
 KEEPS = ["tracking.experiment=other", "cluster.cpus=1", "sweep=named", "measure.tax.n_perm=199", "elicit.max_missing=0.9"]
@@ -124,6 +125,46 @@ def test_what_determines_the_result_changes_the_key(override: str, compose: Comp
 @pytest.mark.parametrize("override", ["value=security", "direction=1", "shots=8", "replicate=1", "strategy=placebo"])
 def test_the_baseline_is_the_same_whatever_is_done_to_the_model(override: str, compose: Compose) -> None:
     assert job_of(baseline_of(compose(override))).key == job_of(baseline_of(compose())).key
+
+
+def test_a_finished_job_with_more_missing_answers_than_are_allowed_now_is_not_passed_over(compose: Compose) -> None:
+    half = (*QUICK, "model.refusals=0.5")
+    assert not run_points([compose(*half, "elicit.max_missing=1")], sweep=None)[0].get("failed")
+    row = run_points([compose(*half)], sweep=None)[0]
+    assert row["failed"].startswith("elicit.max_missing: a job may leave at most 20% of answers missing; got 5")
+
+
+def test_a_baseline_is_not_measured_again_for_another_measure(compose: Compose, tmp_path: Path) -> None:
+    run_points([compose(*QUICK)], sweep=None)
+    run_points([compose(*QUICK, "measure.tax.n_perm=499")], sweep=None)
+    baseline = next(run for run in runs(tmp_path) if run.data.tags["vat.kind"] == "baseline")
+    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    assert len(client.get_metric_history(baseline.info.run_id, "missing_rate")) == 1
+
+
+@pytest.mark.parametrize("key", ["measure.tax.n_perm=199", "tracking.experiment=other"])
+def test_a_sweep_cannot_differ_in_what_its_jobs_share(key: str, compose: Compose, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"^{key.partition('.')[0]}: "):
+        run_points([compose(*QUICK), compose(*QUICK, key)], sweep="mine")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (("shots=2000",), "shots=2000: needs 1000 train probes of value power"),
+        (("model=tiny", "model.device=foo"), "model.device=foo: must be a device of this machine"),
+        (("model=tiny", "shots=400"), "model tiny: takes prompts of at most 2048 tokens"),
+    ],
+)
+def test_what_can_be_known_is_said_before_the_baseline_is_paid_for(overrides: tuple[str, ...], says: str, compose: Compose, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=says):
+        run_points([compose("data.limit=12", *overrides)], sweep=None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_paraphrase_has_no_draws_so_replicates_are_one_job(compose: Compose) -> None:
+    assert job_of(compose("strategy=paraphrase", "replicate=1")).key == job_of(compose("strategy=paraphrase")).key
 
 
 def test_a_paraphrase_is_judged_in_its_own_words_against_the_usual_baseline(compose: Compose, tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_numbers_that_are_none_are_an_error_and_not_a_rating(local: Local, copy_
 
 def test_a_device_that_is_not_there_is_named(local: Local) -> None:
     model = HFModel(name=str(FOLDER), revision=None, dtype="float32", device="cuda:77", batch_tokens=100, template_options={})
-    with pytest.raises(BackendError, match=r"model\.device=cuda:77: must be a device of this machine"):
+    with pytest.raises(ConfigError, match=r"model\.device=cuda:77: must be a device of this machine"):
         model.rate(prompts(count=1))
 
 

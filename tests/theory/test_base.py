@@ -174,6 +174,7 @@ BAD = {
         but("Having things in their place.", '""'),
         "{path}: values.order.definition: needs a sentence; got ''. Write one.",
     ),
+    "name MLflow refuses": (but("  order:", "  order!:"), "{path}: values.order!: a value's name has letters, …; got 'order!'. Rename it."),
     "one value": (CARE.split("  order:")[0], "{path}: a tax needs at least two values; got 1. Add a value."),
 }
 

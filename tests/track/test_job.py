@@ -41,6 +41,15 @@ def test_a_job_is_done_when_its_result_is_there_and_missing_stays_missing(tmp_pa
     assert Job(tmp_path, {"a": 2}).result() is None
 
 
+def test_drafts_of_a_killed_process_are_cleared_by_the_next_owner(tmp_path: Path) -> None:
+    job = Job(tmp_path, {"a": 1})
+    draft = job.step_folder(0) / ".coupling.png.12345"
+    draft.write_text("half")
+    with job.held():
+        assert not draft.exists()
+    assert (job.folder / "lock").exists()
+
+
 def test_a_damaged_result_is_said_and_not_overwritten(tmp_path: Path) -> None:
     job = Job(tmp_path, {"a": 1})
     job.finish({})

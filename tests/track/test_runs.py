@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 
 from vat.errors import BackendError, ConfigError
 from vat.track.job import Job
-from vat.track.runs import Description, Runs, sweep_tag
+from vat.track.runs import Description, Runs, sweep_tag, without_password
 from vat.track.settings import Tracking
 
 DESCRIPTION = Description("tiny · power -1", "job", {"value": "power", "shots": 4}, ("TemplateData", "abc123"), "a note")
@@ -137,6 +137,48 @@ def test_eight_processes_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
         opener.communicate("go\n")
     assert [opener.returncode for opener in openers] == [0] * 8
     assert len(all_runs(where)) == 8
+
+
+@pytest.mark.parametrize("sweep", ["a//b=http://x/y", "data.path=../../x", "/", "model.name=a/b/", "ü, 'quoted' and \"so\""])
+def test_a_sweep_may_have_any_name(tmp_path: Path, sweep: str) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+    runs = Runs(where, sweep)
+    runs.publish(job, DESCRIPTION, RESULT)
+    assert {run.info.status for run in all_runs(where)} == {"RUNNING", "FINISHED"}
+
+
+@pytest.mark.parametrize("stops", [BackendError("full"), KeyboardInterrupt()])
+def test_a_publication_that_is_cut_short_is_finished_without_doubling_anything(
+    tmp_path: Path, stops: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+
+    def cut(*arguments: object, **more: object) -> None:
+        raise stops
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_artifacts", cut)
+        with pytest.raises(type(stops)):
+            Runs(where, None).publish(job, DESCRIPTION, RESULT)
+    assert all_runs(where)[0].info.status in {"FAILED", "KILLED"}
+    run_id = Runs(where, None).publish(job, DESCRIPTION, RESULT)
+    client = MlflowClient(tracking_uri=where.store_uri)
+    assert client.get_run(run_id).info.status == "FINISHED"
+    assert [(point.step, point.value) for point in client.get_metric_history(run_id, "gain")] == [(0, 0.5), (10, 0.6)]
+
+
+def test_artifacts_lie_in_the_root_also_when_the_database_is_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    where = tracking(tmp_path, uri=f"sqlite:///{tmp_path}/other.db")
+    Runs(where, None).publish(finished(tmp_path), DESCRIPTION, RESULT)
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert list((tmp_path / "mlruns" / "artifacts").rglob("coupling.csv"))
+
+
+def test_no_password_is_left_in_a_text_however_long_it_is() -> None:
+    for uri in ("http://joe:" + "S3CRET" * 40 + "@host/x", "http://joe:a/S3CRET@host", "postgresql://h/db?user=u&password=S3CRET&x=1"):
+        assert "S3CRET" not in without_password(f"cannot reach {uri} now")
 
 
 def test_a_job_that_another_process_has_published_meanwhile_is_not_published_twice(tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from vat.types import Judgements, Probe, Shot
 class State(NamedTuple):
     """A model as it answers at one step: the model itself and the shots that precede every question.
 
-    wording: which instruction the question has, None for the one that the state before was asked with.
+    rewording: 0 for the instruction that the state before was asked with; 1, 2, 3 for the next ones.
     """
 
     step: int
     model: Model
     shots: tuple[Shot, ...]
-    wording: int | None = None
+    rewording: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,12 @@ class Task:
 class Strategy(ABC):
     """Base of all strategies.
 
-    has_target: whether it pushes a value; if not, value, direction and replicate are no part of the job.
+    has_target: whether it pushes a value; if not, value and direction are no part of the job.
+    has_draws: whether anything is drawn at random; if not, replicate is no part of the job.
     """
 
     has_target: ClassVar[bool] = True
+    has_draws: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -73,6 +75,14 @@ class Strategy(ABC):
         Raises:
             ConfigError: It cannot, or its settings are wrong.
         """
+
+    def examples(self, train: Probes, theory: Theory, value: str, *, replicate: int) -> list[Probe]:
+        """The probes that are shown before every question, in order; none unless the strategy shows any.
+
+        Raises:
+            DataError: The train probes do not suffice.
+        """
+        return []
 
     @abstractmethod
     def states(self, task: Task) -> Iterator[State]:

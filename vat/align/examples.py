@@ -76,9 +76,13 @@ class PromptStrategy(Strategy):
         if self.shots < 2 or self.shots % 2:
             raise ConfigError(f"shots: half support and half violate the value, so an even number from 2; got {self.shots}. Use shots=2, 4 or 8.")
 
+    def examples(self, train: Probes, theory: Theory, value: str, *, replicate: int) -> list[Probe]:
+        """As drawn by `draw_examples`."""
+        return draw_examples(train, theory, value, count=self.shots, replicate=replicate)
+
     def states(self, task: Task) -> Iterator[State]:
         """The model after its examples, as step 0."""
-        examples = draw_examples(task.train, task.theory, task.value, count=self.shots, replicate=task.replicate)
+        examples = self.examples(task.train, task.theory, task.value, replicate=task.replicate)
         yield State(0, task.model, tuple(Shot(probe, rating) for probe, rating in zip(examples, self.ratings(task, examples), strict=True)))
 
     @abstractmethod

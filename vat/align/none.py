@@ -15,6 +15,7 @@ class Baseline(Strategy):
     """No settings, no target."""
 
     has_target: ClassVar[bool] = False
+    has_draws: ClassVar[bool] = False
 
     @property
     def label(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -15,7 +15,9 @@ from vat.settings import settings
 
 @settings
 class Paraphrase(Strategy):
-    """`wording`: which of the other instructions, 1, 2 or 3."""
+    """`wording`: how many instructions on from the one that the state before is asked with, 1, 2 or 3."""
+
+    has_draws: ClassVar[bool] = False
 
     wording: Annotated[int, Field(ge=1, lt=len(INSTRUCTIONS))]
 
@@ -33,4 +35,4 @@ class Paraphrase(Strategy):
 
     def states(self, task: Task) -> Iterator[State]:
         """The model as it is, asked in other words, as step 0."""
-        yield State(0, task.model, (), wording=self.wording)
+        yield State(0, task.model, (), rewording=self.wording)

@@ -37,11 +37,16 @@ class SequenceLauncher(Launcher):
                 specs.append(read(self.context.config_loader.load_sweep_config(self.config, list(overrides))))
             except (VatError, HydraException) as error:
                 faults += explain(error)
-        name = self.config.get("sweep") or " ".join(self.config.hydra.overrides.task)
+        name = self.config.get("sweep") or _name(self.config.hydra.overrides.task)
         rows = run_points(specs, sweep=name, faults=faults, settings=() if faults else _differences(job_overrides))
         if any(row.get("failed") for row in rows):
             sys.exit(1)
         return [_returned(row, overrides) for row, overrides in zip(rows, job_overrides, strict=True)]
+
+
+def _name(overrides: Sequence[str]) -> str:
+    """The name of a sweep that was given none: its settings, but for where it runs and is kept, which may hold secrets."""
+    return " ".join(sorted(one for one in overrides if not one.lstrip("+~").startswith(("tracking", "cluster", "hydra")))) or "defaults"
 
 
 def _differences(job_overrides: Sequence[Sequence[str]]) -> list[str]:

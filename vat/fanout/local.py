@@ -13,7 +13,7 @@ from vat.settings import settings
 class LocalCluster:
     """`cpus`: threads of a local model, None for as many as the machine has."""
 
-    cpus: Annotated[int, Field(ge=1)] | None
+    cpus: Annotated[int, Field(ge=1, le=1024)] | None
 
     def apply(self) -> None:
         """Set the number of threads of this process."""

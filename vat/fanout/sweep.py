@@ -32,6 +32,7 @@ def run_points(specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequenc
     if not specs:
         raise ConfigError("sweep: must have at least one point; got none. Check the lists on the command line.")
     points = [(spec, job_of(spec)) for spec in specs]
+    _check_together(points)
     todo = _in_order(points)
     waiting = [(spec, job) for spec, job in todo if not _done(spec, job)]
     baselines = sum(not spec.strategy.has_target for spec, _ in todo)
@@ -47,9 +48,19 @@ def run_points(specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequenc
     rows = [_row(spec, job, results.get(job.key), failed.get(job.key)) for spec, job in points]
     rows = [row | {"settings": text} for row, text in zip(rows, settings or [""] * len(rows), strict=True)]
     print(f"\n{closing_table(rows)}\n\n{_where_to_look(specs[0])}", flush=True)
-    for caveat in dict.fromkeys(spec.model.capabilities().caveat for spec in specs):
-        print(f"Note: {caveat}" if caveat else "", flush=True)
+    for caveat in dict.fromkeys(spec.model.capabilities().caveat for spec in specs if spec.model.capabilities().caveat):
+        print(f"Note: {caveat}", flush=True)
     return rows
+
+
+def _check_together(points: Sequence[tuple[AlignSpec, Job]]) -> None:
+    """What a sweep cannot differ in: where it is kept, and how one and the same job is measured."""
+    if len({id(spec.tracking) for spec, _ in points}) > 1:
+        raise ConfigError("tracking: a sweep is kept in one place; got several. Launch one sweep for each.")
+    measures: dict[str, object] = {}
+    for spec, job in points:
+        if measures.setdefault(job.key, spec.measures) != spec.measures:
+            raise ConfigError("measure: a job of a sweep is measured in one way; got several. Use measure=[…] or launch one after the other.")
 
 
 def _in_order(points: Sequence[tuple[AlignSpec, Job]]) -> list[tuple[AlignSpec, Job]]:
@@ -77,6 +88,9 @@ def _run(todo: Sequence[tuple[AlignSpec, Job]], runs: Runs) -> tuple[dict[str, d
         except VatError as error:
             failed[job.key] = str(error)
             print(f"{describe(spec).name}: {error}", flush=True)
+        except OSError as error:
+            failed[job.key] = f"{job.folder}: must be a folder with room to write; got {error.strerror}. Make room and run the same command again."
+            print(f"{describe(spec).name}: {failed[job.key]}", flush=True)
         except Exception as error:  # a fault of ours in one job must not cost the others
             failed[job.key] = f"{type(error).__name__}: {error}"
             traceback.print_exc()

@@ -17,7 +17,7 @@ class TaxMeasure(Measure):
     """`n_perm`: permutations of each p-value; `seed`: of the permutations."""
 
     n_perm: Annotated[int, Field(ge=99)]
-    seed: int
+    seed: Annotated[int, Field(ge=0)]
 
     headline: ClassVar[tuple[str, ...]] = (
         "gain", "gain_low", "gain_high", "nvat", "nvat_null", "nvat_p", "nvat_p_free", "nvat_p_chi2", "nvat_excess", "gini", "gini_null",

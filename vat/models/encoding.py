@@ -54,8 +54,14 @@ class Encoder:
             return prompt.text
         if not self._tokenizer.chat_template:
             raise ConfigError(f"model {self._model}: elicit.format=chat needs a chat template; got a tokenizer without one. Use elicit.format=plain.")
+        from jinja2 import TemplateError
+
         turns = [message._asdict() for message in prompt.messages]
-        return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **self._options))
+        try:
+            return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **self._options))
+        except TemplateError as error:
+            found = shown(str(error), 100)
+            raise ConfigError(f"model {self._model}: its chat template must take our turns; got {found}. Use elicit.format=plain.") from error
 
     def _label_tokens(self, text: str, labels: Sequence[str]) -> list[int]:
         """The one token in which the five labels differ after this prompt."""

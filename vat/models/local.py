@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from vat.errors import BackendError, shown
+from vat.errors import BackendError, ConfigError, shown
 from vat.models.base import Capabilities, Model, Progress
 from vat.models.encoding import Encoder, common_length
 from vat.settings import settings
@@ -75,13 +75,14 @@ class LocalModel(Model):
         return Capabilities(trainable=True, caveat="")
 
     def check(self, prompt: Prompt) -> None:
-        """Load the tokenizer and encode one prompt.
+        """Look at the device, load the tokenizer and encode one prompt.
 
         Raises:
-            ConfigError: A chat prompt for a model without a chat template; labels that are not single tokens; a prompt too long.
+            ConfigError: No such device; a chat prompt for a model without a chat template; labels that are not single tokens; a prompt too long.
             BackendError: The model's files are not there.
         """
         self._encoder.encode([prompt])
+        self._device  # noqa: B018 - raises where there is none
 
     @cached_property
     def exact_revision(self) -> str:
@@ -187,12 +188,27 @@ class LocalModel(Model):
     def _loaded(self) -> Any:
         import torch
 
-        device = self.device if self.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        device = self._device
         try:
             return self._load("AutoModelForCausalLM", dtype=getattr(torch, self.dtype), use_safetensors=True).to(device).eval()
+        except torch.OutOfMemoryError as error:
+            raise BackendError(
+                f"model {self.label}: its weights must fit into {device}; got too many. Use a smaller dtype or another device."
+            ) from error
+
+    @cached_property
+    def _device(self) -> torch.device:
+        import torch
+
+        name = self.device if self.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            device = torch.device(name)
+            torch.empty(1, device=device)
         except (RuntimeError, AssertionError) as error:
-            found = shown(str(error), 80)
-            raise BackendError(f"model.device={self.device}: must be a device of this machine; got {found}. Use model.device=cpu.") from error
+            raise ConfigError(
+                f"model.device={self.device}: must be a device of this machine; got {shown(str(error), 80)}. Use model.device=cpu."
+            ) from error
+        return device
 
     def _load(self, loader: str, **options: Any) -> Any:
         """Load a part of the model at its exact revision, so that all parts belong together even if a branch moves on."""
@@ -206,11 +222,13 @@ class LocalModel(Model):
 
     @contextlib.contextmanager
     def _found(self) -> Iterator[None]:
+        from safetensors import SafetensorError
+
         try:
             yield
-        except (OSError, ValueError) as error:
-            rule = f"model.name={self.source}: must be a causal language model, on the hub or in a directory"
-            raise BackendError(f"{rule}; got {shown(str(error), 100)}. Check the name.") from error
+        except (OSError, ValueError, SafetensorError) as error:
+            rule = f"model.name={self.source}: must be a causal language model with safetensors, on the hub or in a directory"
+            raise BackendError(f"{rule}; got {shown(str(error), 200)}. Check the name, its files and the connection.") from error
 
 
 def _worth_sharing(ids: Sequence[list[int]]) -> int:

@@ -15,9 +15,9 @@ from vat.types import LabelScores, Prompt
 
 @settings
 class ScriptedModel(Model):
-    """Its answer to a question is drawn from the question's hash and swayed by the ratings shown before it.
+    """Its answer to a question is drawn from the question's hash and swayed by the last rating shown before it.
 
-    sway: how many points of the scale the mean answer moves per point by which the shown ratings lie off the middle.
+    sway: how many points of the scale the mean answer moves per point by which that rating lies off the middle.
     refusals: share of questions that get no usable answer.
     fails_on: a text; a prompt with it raises a BackendError ("" for none).
     """
@@ -55,7 +55,7 @@ class ScriptedModel(Model):
                 raise BackendError(f"model scripted: fails on {self.fails_on!r}, as configured. Set model.fails_on= to nothing.")
             mean, luck = np.frombuffer(hashlib.sha256(question[-200:].encode()).digest()[:8], dtype=np.uint32) / 2**32
             shown = [int(message.content) for message in prompt.messages if message.role == "assistant"]
-            centre = 1.5 + 3 * mean + self.sway * (np.mean(shown) - 3 if shown else 0.0)
+            centre = 1.5 + 3 * mean + self.sway * (shown[-1] - 3 if shown else 0.0)
             bell = np.exp(-((np.arange(1, 6) - centre) ** 2))
             probability_N5[n], mass_N[n] = bell / bell.sum(), 0.1 if luck < self.refusals else 1.0
         progress(len(prompts))

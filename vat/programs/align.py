@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
@@ -12,8 +12,8 @@ from vat.align.base import State, Task
 from vat.align.none import Baseline
 from vat.config import AlignSpec
 from vat.data.base import DataSource, Split
-from vat.errors import VatError
-from vat.measure.base import Measure
+from vat.data.question import INSTRUCTIONS
+from vat.errors import BackendError, DataError, VatError
 from vat.models.base import Progress
 from vat.programs.progress import counter
 from vat.programs.record import direction_of, record
@@ -36,6 +36,7 @@ def align(spec: AlignSpec, runs: Runs) -> dict[str, Any]:
             with runs.running(job, description):
                 result = job.finish(_measured(spec, job, description.name))
         runs.publish(job, description, result)
+    _accept(spec, result)
     return result
 
 
@@ -52,17 +53,29 @@ def job_of(spec: AlignSpec) -> Job:
         "model": spec.model.identity(), "elicit": spec.elicit.identity(), "strategy": spec.strategy.identity(),
     }  # fmt: skip
     if spec.strategy.has_target:
-        identity |= {"value": spec.value, "direction": direction_of(spec), "replicate": spec.replicate}
+        identity |= {"value": spec.value, "direction": direction_of(spec)}
+    if spec.strategy.has_draws:
+        identity |= {"replicate": spec.replicate}
     return Job(spec.tracking.folder, identity)
 
 
 def is_current(result: dict[str, Any], spec: AlignSpec) -> bool:
     """Whether a result was measured with these settings; if not, it is measured again from the stored answers."""
-    return bool(result.get("measures") == _settings_of(spec.measures))
+    return bool(result.get("measures") == _settings_of(spec))
 
 
-def _settings_of(measures: Mapping[str, Measure]) -> dict[str, Any]:
+def _settings_of(spec: AlignSpec) -> dict[str, Any]:
+    """Of all measures with their versions; of none for a baseline, which has no shift to measure."""
+    measures = spec.measures if spec.strategy.has_target else {}
     return {name: {"version": measure.version, **asdict(measure)} for name, measure in measures.items()}
+
+
+def _accept(spec: AlignSpec, result: dict[str, Any]) -> None:
+    """Raise a BackendError if a finished job, done when more was allowed, has more missing answers than are allowed now."""
+    worst = max(metrics["missing_rate"] for metrics in result["steps"].values())
+    if worst > spec.elicit.max_missing:
+        rule = f"elicit.max_missing: a job may leave at most {spec.elicit.max_missing:.0%} of answers missing; got {worst:.0%}"
+        raise BackendError(f"{rule}. Raise it to accept this finished job, or use another elicit.format or model.")
 
 
 @lru_cache(maxsize=8)
@@ -98,18 +111,30 @@ def preflight(spec: AlignSpec) -> list[str]:
     checks: list[Callable[[], object]] = [
         spec.tracking.check,
         lambda: spec.strategy.check(spec.model.capabilities()),
-        lambda: spec.strategy.has_target and direction_of(spec),
+        lambda: _check_target(spec) if spec.strategy.has_target else None,
         spec.model.identity,
         lambda: _check_question(spec),
     ]
     return list(dict.fromkeys(fault for check in checks if (fault := _fault_of(check))))
 
 
+def _check_target(spec: AlignSpec) -> None:
+    """Whether the value exists and the test scenes probe it."""
+    theory = spec.theory.load()
+    theory.spec(spec.value)
+    if not any(theory.value_of[row.item] == spec.value for row in split_of(spec.data, spec.theory).test.rows):
+        raise DataError(f"value={spec.value}: needs actions of its items in the test scenes; got none. Push a value that the data probes.")
+
+
 def _check_question(spec: AlignSpec) -> None:
-    """Whether the model can be asked, with as many examples as the strategy shows."""
-    split = split_of(spec.data, spec.theory)
-    shots = [Shot(probe, 3) for probe in split.train.rows[: spec.strategy.shots_shown or 0]]
-    spec.model.check(spec.elicit.question(spec.theory.load()).prompt(split.test.rows[0], shots))
+    """Whether the model can be asked about the longest probe after the examples that the strategy will show."""
+    theory, split = spec.theory.load(), split_of(spec.data, spec.theory)
+    shots = []
+    if spec.strategy.has_target and spec.value in theory.values:
+        examples = spec.strategy.examples(split.train, theory, spec.value, replicate=spec.replicate)
+        shots = [Shot(probe, 3) for probe in examples]
+    longest = max(split.test.rows, key=lambda row: len(row.scene) + len(row.action))
+    spec.model.check(spec.elicit.question(theory).prompt(longest, shots))
 
 
 def _fault_of(check: Callable[[], object]) -> str | None:
@@ -135,12 +160,12 @@ def _measured(spec: AlignSpec, job: Job, name: str) -> dict[str, Any]:
             post = _judged(spec, job, state, split, progress)
             steps[state.step] = record(job.step_folder(state.step), name, spec, split, pre, post)
     versions = {name: __import__(name).__version__ for name in ("vat", "numpy", "scipy")}
-    return {"name": name, "steps": steps, "measures": _settings_of(spec.measures), "seconds": round(time.time() - started, 1), "versions": versions}
+    return {"name": name, "steps": steps, "measures": _settings_of(spec), "seconds": round(time.time() - started, 1), "versions": versions}
 
 
 def _judged(spec: AlignSpec, job: Job, state: State, split: Split, progress: Progress) -> Judgements:
     store = job.answers(f"step-{state.step:06d}")
-    elicit = spec.elicit if state.wording is None else replace(spec.elicit, wording=state.wording)
+    elicit = replace(spec.elicit, wording=(spec.elicit.wording + state.rewording) % len(INSTRUCTIONS))
     return elicit.judge(state.model, split.test.rows, state.shots, spec.theory.load(), store=store, progress=progress)
 
 

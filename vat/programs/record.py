@@ -17,6 +17,7 @@ from vat.data.base import Split
 from vat.elicit.states import paired_states, rating_array, value_states
 from vat.measure.base import Shifted
 from vat.measure.coupling import coupling_matrix
+from vat.measure.gain import mean_interval
 from vat.theory.base import Theory
 from vat.track.files import whole_file
 from vat.types import Floats, Judgements
@@ -31,11 +32,11 @@ def record(folder: Path, name: str, spec: AlignSpec, split: Split, pre: Judgemen
     """
     theory = spec.theory.load()
     _write_judgements(folder / "judgements.parquet", post)
-    metrics = {"missing_rate": post.missing_rate, "ceiling_rate": float(np.isin(post.rating_N, (1, 5)).mean())}
+    metrics = {"missing_rate": post.missing_rate, "ceiling_rate": _share_at_the_ends(post.rating_N)}
     if pre is None:
         post_SV = value_states(rating_array(post, theory), theory)
         _write_states(folder / "states.csv", split, theory, {"state": post_SV})
-        return metrics | {f"state/{value}": float(np.nanmean(post_SV[:, v])) for v, value in enumerate(theory.values)}
+        return metrics | {f"state/{value}": mean_interval(post_SV[:, v]).mean for v, value in enumerate(theory.values)}
     shifted = _shifted(spec, split, pre, post, "mode")
     expected = _shifted(spec, split, pre, post, "expected")
     for measure in spec.measures.values():
@@ -45,6 +46,12 @@ def record(folder: Path, name: str, spec: AlignSpec, split: Split, pre: Judgemen
     _write_states(folder / "states.csv", split, theory, {"pre": shifted.pre_SV, "post": shifted.post_SV})
     _write_coupling(folder, name, spec, shifted, metrics)
     return metrics
+
+
+def _share_at_the_ends(rating_N: Floats) -> float:
+    """Share of the answers that there are, which are 1 or 5."""
+    answered_N = rating_N[~np.isnan(rating_N)]
+    return float(np.isin(answered_N, (1, 5)).mean()) if len(answered_N) else float("nan")
 
 
 def direction_of(spec: AlignSpec) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -139,6 +140,8 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def _value(path: Path, name: object, node: Any) -> Value:
     where = f"{path}: values.{name}"
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.\- ]+", name):
+        raise DataError(f"{where}: a value's name has letters, digits, _, -, . and spaces; got {shown(name)}. Rename it.")
     if not isinstance(node, Mapping):
         raise DataError(f"{where}: needs definition and items; got {shown(node)}. Write them as a mapping.")
     if unknown := set(node) - _VALUE_KEYS:

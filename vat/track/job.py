@@ -52,6 +52,8 @@ class Job:
             waiting()
             lock.acquire()
         try:
+            for draft in self.folder.rglob(".*"):  # left by a process that was killed while it wrote
+                draft.unlink(missing_ok=True)
             yield
         finally:
             lock.release()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from vat.errors import BackendError, shown
+from vat.errors import BackendError, MissingDependency, shown
 from vat.track.job import Job
 from vat.track.settings import Tracking
 
@@ -35,13 +35,13 @@ class Description(NamedTuple):
 
 
 def without_password(text: str) -> str:
-    """A text in which a URI may stand, without the name and password that the URI may hold."""
-    return re.sub(r"//[^@/\s]+@", "//…@", text)
+    """A text in which a URI may stand, without the name and password that the URI may hold. To be used before the text is cut."""
+    return re.sub(r"(password|token|key)=[^&\s'\"]+", r"\1=…", re.sub(r"//[^@\s]+@", "//…@", text))
 
 
 def sweep_tag(sweep: str) -> str:
     """The tag that marks a run as part of a sweep: MLflow allows few characters in it, and not many."""
-    plain = re.sub(r"[^\w.:/ -]+", "_", sweep)
+    plain = re.sub(r"[^\w.: -]+", "_", sweep)
     return f"sweep.{plain if len(plain) <= 100 else plain[:80] + hashlib.sha256(sweep.encode()).hexdigest()[:16]}"
 
 
@@ -55,6 +55,7 @@ class Runs:
             BackendError: It cannot be reached.
         """
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # a server that is down is said in seconds, not in minutes
         from filelock import FileLock
         from mlflow import MlflowClient
 
@@ -75,32 +76,25 @@ class Runs:
         with self._errors():
             run_id = self._run_of(job, description)
             self._client.update_run(run_id, status="RUNNING")
-        try:
+        with self._marked(run_id):
             yield
-        except BaseException as error:
-            status = "FAILED" if isinstance(error, Exception) else "KILLED"
-            with contextlib.suppress(Exception):  # the job's own error is what the user must see
-                self._client.set_tag(run_id, ERROR, shown(str(error), 400))
-                self._client.set_terminated(run_id, status)
-            raise
 
     def publish(self, job: Job, description: Description, result: Mapping[str, Any]) -> str:
         """Bring the job's run up to date with its result; returns the run's id. The caller holds the job."""
         from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 
         digest = hashlib.sha256(json.dumps(result, sort_keys=True, default=str).encode()).hexdigest()
-        member = sweep_tag(self._sweep) if self._sweep else None
         with self._errors():
             run_id = self._run_of(job, description)
             if not self._shows(job, digest):  # not when this process began, but another one may have worked on the job since
                 self._known[job.key] = self._client.get_run(run_id)
-            if member and member not in self._known[job.key].data.tags:
-                self._client.set_tag(run_id, member, "1")
             if self._shows(job, digest):
                 return run_id
-            now = int(time.time() * 1000)
+        with self._marked(run_id), self._errors():
+            now, there = int(time.time() * 1000), self._points(job)
             steps = {int(step): metrics for step, metrics in result["steps"].items()}
-            metrics = [Metric(k, v, now, step) for step, values in steps.items() for k, v in values.items() if v is not None]
+            points = [(name, step, value) for step, values in steps.items() for name, value in values.items() if value is not None]
+            metrics = [Metric(name, value, now, step) for name, step, value in points if (name, step, value) not in there]
             for start in range(0, len(metrics), 500):
                 self._client.log_batch(run_id, metrics=metrics[start : start + 500])
             logged = self._known[job.key].data.params  # cannot be changed; the same job may go by another name, as a model's other path
@@ -123,6 +117,24 @@ class Runs:
             with self._errors():
                 self._client.set_terminated(self._parent, status)
 
+    @contextlib.contextmanager
+    def _marked(self, run_id: str) -> Iterator[None]:
+        """After an error inside the block the run is FAILED, or KILLED if it was interrupted."""
+        try:
+            yield
+        except BaseException as error:
+            status = "FAILED" if isinstance(error, Exception) else "KILLED"
+            with contextlib.suppress(Exception):  # the job's own error is what the user must see
+                self._client.set_tag(run_id, ERROR, shown(without_password(str(error)), 400))
+                self._client.set_terminated(run_id, status)
+            raise
+
+    def _points(self, job: Job) -> set[tuple[str, int, float]]:
+        """What the run holds already, as (metric, step, value): a publication that was cut short, or an earlier measurement."""
+        run = self._known[job.key]
+        histories = (self._client.get_metric_history(run.info.run_id, name) for name in run.data.metrics)
+        return {(point.key, point.step, point.value) for history in histories for point in history}
+
     def _shows(self, job: Job, digest: str) -> bool:
         """Whether the job's run, as last seen, is finished with this result."""
         run = self._known[job.key]
@@ -132,7 +144,8 @@ class Runs:
         found = self._client.get_experiment_by_name(self._tracking.experiment)
         if found is not None:
             return str(found.experiment_id)
-        place = None if self._tracking.uri else (self._tracking.folder / "artifacts").as_uri()
+        server = (self._tracking.uri or "").startswith(("http", "databricks"))  # which keeps artifacts where it likes
+        place = None if server else (self._tracking.folder / "artifacts").as_uri()
         return str(self._client.create_experiment(self._tracking.experiment, artifact_location=place))
 
     def _open_sweep(self, name: str) -> str:
@@ -149,7 +162,12 @@ class Runs:
             tags = {KEY: job.key, KIND: description.kind, NAME: description.name} | ({PARENT: self._parent} if self._parent else {})
             found = self._search(f"tags.`{KEY}` = '{job.key}'")  # another process may have made it since this one began
             self._known[job.key] = found[0] if found else self._client.create_run(self._experiment, tags=tags)
-        return str(self._known[job.key].info.run_id)
+        run = self._known[job.key]
+        member = sweep_tag(self._sweep) if self._sweep else None
+        if member and member not in run.data.tags:
+            self._client.set_tag(run.info.run_id, member, "1")
+            run.data.tags[member] = "1"
+        return str(run.info.run_id)
 
     def _search(self, condition: str) -> list[Any]:
         found, token = [], None
@@ -167,8 +185,10 @@ class Runs:
 
         try:
             yield
+        except ModuleNotFoundError as error:
+            raise MissingDependency(str(error.name), needed_by="tracking.uri", install=f"pip install {error.name}") from error
         except (MlflowException, SQLAlchemyError, OSError) as error:
             where = self._tracking.uri.split("://")[0] + "://…" if self._tracking.uri else Path(self._tracking.root) / "mlflow.db"
-            found = without_password(shown(str(error)))
+            found = shown(without_password(str(error)))
             rule = f"tracking.uri: MLflow at {where} must take our runs; got {found}"
             raise BackendError(f"{rule}. What is done stays on disk: run the same command again.", retryable=True) from error

@@ -35,6 +35,8 @@ class Tracking:
         Raises:
             ConfigError: It cannot be written.
         """
+        if (self.folder / "jobs").is_file():
+            raise ConfigError(f"tracking.root: must hold a folder jobs; got a file {self.folder / 'jobs'}. Use tracking.root=<folder>.")
         absent = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
