@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from vat.data.question import Question
 from vat.data.template import TemplateData
 from vat.errors import BackendError, ConfigError, VatError
+from vat.models.encoding import Encoder
 from vat.models.hf import HFModel
 from vat.models.tiny import FOLDER
 from vat.theory.schwartz import SCHWARTZ
@@ -86,6 +87,7 @@ def test_the_batch_size_changes_no_rating(local: Local) -> None:
     asked = prompts(shots=4)
     few, many = local(batch_tokens=600).rate(asked), local(batch_tokens=50_000).rate(asked)
     np.testing.assert_allclose(few.probability_N5, many.probability_N5, atol=1e-5)
+    assert (few.probability_N5.argmax(1) == many.probability_N5.argmax(1)).all()
 
 
 def test_the_same_call_gives_the_same_bits(local: Local) -> None:
@@ -117,8 +119,13 @@ def test_labels_in_plain_text_may_carry_their_space_or_leave_it_to_a_token_of_it
     )
     bpe.train_from_iterator([" 1 2 3 4 5 Your answer: 1"] * 50, trainer)
     transformers.PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|endoftext|>").save_pretrained(copy_of_tiny)
-    scores = local(copy_of_tiny).rate(prompts(count=4, format="plain", shots=0))
-    assert np.isfinite(scores.probability_N5).all()
+    tokenizer, asked = transformers.AutoTokenizer.from_pretrained(copy_of_tiny), prompts(count=4, format="plain", shots=0)
+    ids, labels = Encoder(tokenizer, model="m", room=None, template_options={}).encode(asked)
+    assert [tokenizer.decode([label]).strip() for label in labels] == list("12345")
+    for row, prompt in zip(ids, asked, strict=True):
+        for label, text in zip(labels, prompt.labels, strict=True):
+            assert [*row, label] == tokenizer(prompt.text + text, add_special_tokens=False)["input_ids"]
+    assert np.isfinite(local(copy_of_tiny).rate(asked).probability_N5).all()
 
 
 def test_generate_continues_each_prompt_as_text(local: Local) -> None:
@@ -207,6 +214,7 @@ def test_a_hub_model_is_known_by_its_commit_and_not_by_its_name_or_branch(tmp_pa
     shutil.copytree(FOLDER, cache / "snapshots" / commit)
     code = """
 import numpy as np
+from vat.models.encoding import Encoder
 from vat.models.hf import HFModel
 from vat.types import Prompt, Message
 for revision in (None, "main", "v1"):
