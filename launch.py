@@ -41,7 +41,9 @@ def _told(error: Exception) -> int:
 if __name__ == "__main__":
     try:
         main()
-    except (VatError, HydraException, OmegaConfBaseException) as error:
+    except (VatError, HydraException, OmegaConfBaseException, ValueError) as error:
+        if isinstance(error, ValueError) and "Config group override" not in str(error):
+            raise
         sys.exit(_told(error))
     except KeyboardInterrupt:
         print("interrupted: the same command goes on where this one stopped", file=sys.stderr)

@@ -23,6 +23,8 @@ BAD = {
     "value": (["value=pwer"], "value=pwer: must be a value of theory schwartz; got 'pwer'. Did you mean power?"),
     "strategy": (["strategy=sterring"], "strategy=sterring: must be an option of strategy; got 'sterring'. Did you mean steering?"),
     "model": (["model=gpt"], "model=gpt: must be an option of model; got 'gpt'. Choose from"),
+    "measure": (["measure=[tax,nope]"], "measure=nope: must be an option of measure; got 'nope'. Choose from tax."),
+    "null": (["model=null"], "config: must compose; got 'Config group override must be a string or a list. Got NoneType'. See --help."),
     "key": (["valu=power"], "valu: must be a setting; got an unknown key. Did you mean value?"),
     "nested key": (["model.dtpe=float32"], "model.dtpe: must be a setting; got an unknown key. Did you mean dtype?"),
     "added key": (["+model.foo=1"], "model.foo: no such setting; got 1. Choose from batch_tokens"),

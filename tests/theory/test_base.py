@@ -124,7 +124,7 @@ def test_an_unknown_value_is_answered_with_the_nearest_or_with_all(tmp_path, nam
 
 # The whole message, `…` standing for anything; a file of None is not there.
 BAD = {
-    "missing file": (None, "theory.path: must be a YAML file; got {path}, which does not exist. Check the path."),
+    "missing file": (None, "theory.path: must be a YAML file; got {path}, which is none. Check the path."),
     "not YAML": ("values: [a", "{path}:1: must be YAML; got expected ',' or ']', but got '<stream end>'. Mend the syntax."),
     "latin-1": ("# café\n".encode("latin-1") + CARE.encode(), "{path}: must be UTF-8 text; got byte 0xe9 at 5. Save it as UTF-8."),
     "empty": ("", "{path}: needs a mapping `values`; got None. See vat/theory/schwartz.yaml for the form."),

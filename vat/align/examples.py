@@ -40,7 +40,7 @@ def draw_examples(train: Probes, theory: Theory, value: str, *, count: int, repl
         sides.append(_one_scene_each([side[n] for n in random.permutation(len(side))]))
     examples: list[Probe] = []
     for pair in zip(*sides, strict=False):
-        if len(examples) == count:
+        if len(examples) >= count:
             break
         examples += pair if random.random() < 0.5 else pair[::-1]
     return examples

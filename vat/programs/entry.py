@@ -26,7 +26,7 @@ def explain(error: Exception) -> list[str]:
     text = str(error)
     if isinstance(error, VatError):
         return text.splitlines()
-    if isinstance(error, MissingConfigException):
+    if isinstance(error, MissingConfigException) or "Could not load '" in text:
         return [_missing(text)]
     if found := re.search(r"Could not override '([^']+)'", text):
         return [_unknown_key(found.group(1))]
@@ -44,7 +44,7 @@ def _missing(text: str) -> str:
     if found := re.search(r"Cannot find primary config '([^']+)'", text):
         programs = (path.stem for path in CONF.glob("*.yaml"))
         return f"-cn {found.group(1)}: must be a program; got no conf/{found.group(1)}.yaml. {choose(found.group(1), programs)}"
-    if found := re.search(r"Could not find '([\w/]+)/([^/']+)'", text):
+    if found := re.search(r"Could not (?:find|load) '([\w/]+)/([^/']+)'", text):
         group, option = found.groups()
         options = (path.stem for path in (CONF / group).glob("*.yaml"))
         return f"{group}={option}: must be an option of {group}; got {option!r}. {choose(option, options)}"

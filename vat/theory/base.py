@@ -105,7 +105,7 @@ def load_theory(path: Path) -> Theory:
         DataError: The file breaks a rule; the message names the place.
     """
     if not path.is_file():
-        raise ConfigError(f"theory.path: must be a YAML file; got {path}, which does not exist. Check the path.")
+        raise ConfigError(f"theory.path: must be a YAML file; got {path}, which is none. Check the path.")
     try:
         tree = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except UnicodeDecodeError as error:
