@@ -23,7 +23,8 @@ def main(cfg: DictConfig) -> None:
     from vat.fanout.sweep import run_points
 
     try:
-        rows = run_points([read(cfg)], sweep=cfg.sweep)
+        spec = read(cfg)
+        rows = run_points([spec], sweep=spec.sweep)
     except VatError as error:
         sys.exit(_told(error))  # before Hydra adds a line of its own
     if any(row.get("failed") for row in rows):

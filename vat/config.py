@@ -73,7 +73,7 @@ def read(cfg: DictConfig) -> AlignSpec:
     parts: dict[str, Any] = {}
     scalars: dict[str, Any] = {}
     for key in cfg:
-        if key not in {*GROUPS, *SCALARS, "program", "shots", "hydra"}:
+        if key not in {*GROUPS, *SCALARS, "shots", "hydra"}:
             faults.append(f"{key!s}: must be a setting; got an unknown key. {choose(str(key), (*GROUPS, *SCALARS, 'shots'))}")
     for key in (*GROUPS, *SCALARS):
         try:
