@@ -1,4 +1,4 @@
-"""The one command of vat: compose a configuration, then run one point or, with -m, a sweep. `python launch.py --help`."""
+"""The one command of vat: compose a configuration and hand it to its program. `python launch.py --help`, `-cn <program> --help`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -19,15 +20,13 @@ os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, and we say
 @hydra.main(version_base="1.3", config_path="conf", config_name="align")
 def main(cfg: DictConfig) -> None:
     """Run one point; a sweep goes through the launcher in vat/fanout."""
-    from vat.config import read
-    from vat.fanout.sweep import run_points
+    from vat.fanout.programs import run
 
     try:
-        spec = read(cfg)
-        rows = run_points([spec], sweep=spec.sweep)
+        done = run(HydraConfig.get().job.config_name or "align", [cfg])
     except VatError as error:
         sys.exit(_told(error))  # before Hydra adds a line of its own
-    if any(row.get("failed") for row in rows):
+    if not done:
         sys.exit(1)
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from vat.config import GROUPS, build, read
+from vat.config import GROUPS, build, read, read_measure
 from vat.errors import ConfigError
 
 CONF = Path(__file__).parents[1] / "conf"
 OPTIONS = [pytest.param(group, path, id=f"{group}={path.stem}") for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+RUN = "run: must be the id of a run or of a job, or a list of them; got {}. See the closing table; quote it if it is a number."
 CHOSEN = {
     "theory": "schwartz", "data": "template", "model": "tiny", "elicit": "rating",
     "strategy": "steering", "measure": "tax", "cluster": "local", "tracking": "mlflow",
@@ -46,7 +47,8 @@ def test_every_option_is_built_as_it_stands(group, path):
     node = option(group, path.stem)
     part = build(group, node)
     assert f"{type(part).__module__}.{type(part).__name__}" == node["_target_"]
-    assert {key: getattr(part, key) for key in node if key != "_target_"} == {key: setting for key, setting in node.items() if key != "_target_"}
+    settings = {key: setting for key, setting in node.items() if key != "_target_"}
+    assert {key: list(built) if type(built := getattr(part, key)) is tuple else built for key in settings} == settings
 
 
 @pytest.mark.parametrize(("group", "path"), OPTIONS)
@@ -158,6 +160,55 @@ def test_a_fault_of_a_configuration_is_one_line_that_names_the_key(changed, mess
         read(composed(changed))
     assert re.fullmatch(".+".join(map(re.escape, message.split("…"))) + "…?", str(error.value))
     assert re.fullmatch(r"[\w.]+: .+; got .+\. .+", str(error.value))
+
+
+def again(**changed: object) -> DictConfig:
+    """A configuration of the program `measure` with some keys set otherwise."""
+    nodes = {"measure": {"tax": OmegaConf.load(CONF / "measure" / "tax.yaml")}, "tracking": OmegaConf.load(CONF / "tracking" / "mlflow.yaml")}
+    return OmegaConf.create({"run": "86f3e8ea9a861599"} | nodes | changed)
+
+
+@pytest.mark.parametrize(
+    ("run", "runs"),
+    [("86f3", ("86f3",)), (1234567890123456, ("1234567890123456",)), (["86f3", 12], ("86f3", "12")), (["86f3", "99aa", "86f3"], ("86f3", "99aa"))],
+)
+def test_runs_to_measure_are_named_alone_or_in_a_list_each_once(run, runs):
+    spec = read_measure(again(run=run))
+    assert spec.runs == runs
+    assert list(spec.measures) == ["tax"]
+    assert spec.tracking.experiment == "vat"
+
+
+def test_what_measures_a_run_again_is_what_measures_it_at_first():
+    assert read_measure(again()).measures["tax"] is read(composed()).measures["tax"]
+
+
+BAD_AGAIN = {
+    **{
+        f"run {bad!r}": ({"run": bad}, RUN.format(repr(bad)))
+        for bad in (None, "", " ", [], ["86f3", None], [["86f3"]], {"id": "86f3"}, True)
+    },
+    "run not given": ({"run": "???"}, RUN.format("…")),
+    "no measure": ({"measure": {}}, "measure: must be options of conf/measure/; got {}. Use measure=[<option>,…]."),
+    "no tracking": ({"tracking": None}, "tracking: must be an option of conf/tracking/; got None. Use tracking=<option>."),
+    "unknown key": ({"rum": "86f3"}, "rum: must be a setting; got an unknown key. Did you mean run?"),
+    "key of another program": ({"value": "power"}, "value: must be a setting; got an unknown key. Choose from ….",),
+    "dangling reference": ({"run": "${nope}"}, "run: every reference must resolve; got …. Check the keys in ${…}."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changed", "message"), BAD_AGAIN.values(), ids=BAD_AGAIN)
+def test_a_fault_of_what_to_measure_again_is_one_line_that_names_the_key(changed, message):
+    with pytest.raises(ConfigError) as error:
+        read_measure(again(**changed))
+    assert re.fullmatch(".+".join(map(re.escape, message.split("…"))) + "…?", str(error.value))
+
+
+def test_all_faults_of_what_to_measure_again_are_reported_together():
+    with pytest.raises(ConfigError) as error:
+        read_measure(again(run=None, measure={"tax": {"_target_": "os.system"}}, tracking={"_target_": "vat.track.settings.Tracking"}, rum=1))
+    starts = [line.split(": ")[0] for line in str(error.value).splitlines()]
+    assert starts == ["rum", "run", "measure.tax._target_", "tracking.root", "tracking.uri", "tracking.experiment"]
 
 
 FAULTY = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,11 +20,15 @@ def launch(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(LAUNCH), *arguments], cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
 
+TAX = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99")
 BAD = {
     "value": (["value=pwer"], "value=pwer: must be a value of theory schwartz; got 'pwer'. Did you mean power?"),
     "strategy": (["strategy=sterring"], "strategy=sterring: must be an option of strategy; got 'sterring'. Did you mean steering?"),
     "model": (["model=gpt"], "model=gpt: must be an option of model; got 'gpt'. Choose from"),
-    "measure": (["measure=[tax,nope]"], "measure=nope: must be an option of measure; got 'nope'. Choose from tax."),
+    "measure": (
+        ["measure=[tax,nope]"],
+        "measure=nope: must be an option of measure; got 'nope'. Choose from amplification, circumplex, robustness, tax.",
+    ),
     "null": (["model=null"], "config: must compose; got 'Config group override must be a string or a list. Got NoneType'. See --help."),
     "key": (["valu=power"], "valu: must be a setting; got an unknown key. Did you mean value?"),
     "nested key": (["model.dtpe=float32"], "model.dtpe: must be a setting; got an unknown key. Did you mean dtype?"),
@@ -42,6 +47,26 @@ BAD = {
     "sweep": (["+sweeps=tabel2"], "sweeps=tabel2: must be an option of sweeps; got 'tabel2'. Did you mean table2?"),
     "folder": (["tracking.root=/proc/mlruns"], "tracking.root: must be a folder that can be written; got /proc/mlruns"),
     "directory of a model": (["model=hf", "model.name=./none"], "model.name=./none: must be a causal language model"),
+    "file of a program": (["-cn", "align.yaml", "value=pwer"], "value=pwer: must be a value of theory schwartz; got 'pwer'. Did you mean power?"),
+    "measure nothing": (
+        ["-cn", "measure"],
+        "run: must be the id of a run or of a job, or a list of them; got None. See the closing table; quote it if it is a number.",
+    ),
+    "measure with": (
+        ["-cn", "measure", "run=a", "measure=[nope]"],
+        "measure=nope: must be an option of measure; got 'nope'. Choose from amplification",
+    ),
+    "measure, its key": (["-cn", "measure", "runn=a"], "runn: must be a setting; got an unknown key. Did you mean run?"),
+    "measure, key of align": (["-cn", "measure", "value=power"], "value: must be a setting; got an unknown key. Choose from "),
+    "measure, nested key": (
+        ["-cn", "measure", "run=a", "measure.tax.n_prem=9"],
+        "measure.tax.n_prem: must be a setting; got an unknown key. Did you mean n_perm?",
+    ),
+    "measure, list": (
+        ["-cn", "measure", "run=a,b"],
+        "run=a,b: a list of values makes a sweep; got one without -m. Run: python launch.py -cn measure -m run=a,b",
+    ),
+    "measure, nowhere": (["-cn", "measure", "run=a"], "tracking.root: must be where runs are kept; got "),
 }
 
 
@@ -66,7 +91,7 @@ def test_all_mistakes_of_a_sweep_are_told_together(tmp_path: Path) -> None:
 
 
 def test_a_named_sweep_runs_from_any_directory_and_keys_on_the_command_line_replace_its_own(tmp_path: Path) -> None:
-    done = launch("+sweeps=smoke", "model=scripted", "strategy=steering", "measure.tax.n_perm=99", cwd=tmp_path)
+    done = launch("+sweeps=smoke", "model=scripted", "strategy=steering", *TAX, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 points: 2 jobs and 1 baseline, 0 already done" in done.stdout
     assert (tmp_path / "mlruns" / "mlflow.db").is_file()
@@ -84,15 +109,15 @@ def test_a_theory_and_a_table_of_ones_own_need_no_python(tmp_path: Path) -> None
             for polarity in (1, -1):
                 rows.append(f"C{scene % 3},T{scene % 4},Scene {scene}.,{item},{polarity},I do {item} {polarity} here.")
     (tmp_path / "mine.csv").write_text("\n".join(rows))
-    done = launch(
-        "theory.path=mine.yaml", "data=table", "data.path=mine.csv", "value=pride", "shots=2", "model=scripted", "measure.tax.n_perm=99", cwd=tmp_path
-    )
+    few = ("measure.tax.n_perm=99", "measure.tax.n_boot=99", "measure.circumplex.n_perm=99", "measure.circumplex.n_boot=99")
+    few += ("measure.amplification.n_boot=99", "measure.robustness.n_boot=99")
+    done = launch("theory.path=mine.yaml", "data=table", "data.path=mine.csv", "value=pride", "shots=2", "model=scripted", *few, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "pride   -1  steering" in done.stdout
 
 
 def test_a_job_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(tmp_path: Path) -> None:
-    arguments = ["data.limit=30", "shots=8", "measure.tax.n_perm=99", "cluster.cpus=1"]
+    arguments = ["data.limit=30", "shots=8", *TAX, "cluster.cpus=1"]
     (tmp_path / "calm").mkdir()
     (tmp_path / "killed").mkdir()
     assert launch(*arguments, cwd=tmp_path / "calm").returncode == 0
@@ -117,7 +142,32 @@ def _parts(folder: Path) -> int:
 
 
 def _results(folder: Path) -> dict[str, object]:
-    return {path.parent.name: json.loads(path.read_text())["steps"] for path in folder.rglob("result.json")}
+    return {path.parent.name: json.loads(path.read_text())["steps"] for path in folder.glob("mlruns/jobs/*/result.json")}
+
+
+def test_finished_jobs_are_measured_again_by_a_command(tmp_path: Path) -> None:
+    done = launch("model=scripted", "data.limit=12", *TAX, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    [job] = re.findall(r" (\w{16})$", done.stdout, re.M)
+    [baseline] = _results(tmp_path).keys() - {job}
+    before = _results(tmp_path)
+    done = launch("-cn", "measure", f"run={job}", *TAX, "measure.tax.n_perm=199", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"^scripted  power   -1  steering .* {job}$", done.stdout, re.M)
+    after = _results(tmp_path)
+    assert after[job]["0"]["nvat_p_free"] != before[job]["0"]["nvat_p_free"]
+    done = launch("-cn", "measure", "-m", f"run={job},{baseline}", *TAX, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r" (\w{16})$", done.stdout, re.M) == [job, baseline]
+    assert _results(tmp_path) == before, "in another process, to the bit"
+    assert [path.name for path in tmp_path.iterdir()] == ["mlruns"], "nothing of Hydra's is left behind"
+
+
+def test_an_id_that_looks_like_a_number_is_to_be_quoted(tmp_path: Path) -> None:
+    done = launch("-cn", "measure", "run=1234567890123e45", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "quote it if it is a number" in done.stderr
+    assert "tracking.root: " in launch("-cn", "measure", 'run="1234567890123e45"', cwd=tmp_path).stderr
 
 
 def test_help_shows_the_options_and_costs_less_than_four_bare_imports_of_hydra(tmp_path: Path) -> None:

@@ -23,6 +23,12 @@ ALLOWED = {
     "fanout": {"programs", "track", "analyse", "fanout", "config"},
 }
 PUBLIC_OF_A_STAGE = {"base", "question", "schwartz", "split", "file"}
+WITH_SETTINGS = {"base", "standard"}
+"""The modules of `measure` that the main program sees; the others are useful with numpy and scipy alone."""
+NUMERIC = [
+    "vat.measure",
+    *(f"vat.measure.{path.stem}" for path in SOURCES if path.parent.name == "measure" and path.stem not in {*WITH_SETTINGS, "__init__"}),
+]
 RECIPE = ROOT / "vat" / "models" / "tiny"
 """The offline recipe of the embedded model writes about its own data source and may know it whole."""
 
@@ -60,15 +66,32 @@ def test_imports_run_one_way(path: Path) -> None:
     ("module", "absent"),
     [
         ("vat.config", {"torch", "ray", "mlflow", "transformers", "hydra", "pandas", "scipy", "numpy"}),
-        ("vat.measure.tax", {"torch", "ray", "mlflow", "transformers", "hydra", "omegaconf", "pandas", "pydantic", "yaml", "matplotlib"}),
         ("vat.fanout.launcher", {"torch", "ray", "mlflow", "transformers", "pandas", "scipy", "numpy", "pydantic"}),
         ("vat.theory.schwartz", {"torch", "ray", "mlflow", "transformers", "hydra", "pandas", "scipy"}),
     ],
 )
 def test_a_module_loads_no_more_than_it_needs(module: str, absent: set[str]) -> None:
-    code = f"import sys, {module}; print(*sys.modules)"
+    assert not loaded(module) & absent
+
+
+def loaded(*modules: str) -> set[str]:
+    """The packages in a fresh process after these imports."""
+    code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert not {name.split(".")[0] for name in said.split()} & absent
+    return {name.split(".")[0] for name in said.split()}
+
+
+@pytest.fixture(scope="module")
+def together() -> set[str]:
+    """What the numeric modules load between them: one process, as long as it is light."""
+    return loaded(*NUMERIC)
+
+
+@pytest.mark.parametrize("module", NUMERIC)
+def test_what_is_measured_is_useful_with_numpy_and_scipy_alone(module: str, together: set[str]) -> None:
+    heavy = {"torch", "ray", "mlflow", "transformers", "hydra", "omegaconf", "pandas", "pydantic", "yaml", "matplotlib", "numba"}
+    assert "numpy" in together
+    assert not together & heavy or not loaded(module) & heavy
 
 
 def test_the_readme_maps_every_file_in_one_line() -> None:
@@ -85,7 +108,8 @@ def test_the_readme_maps_every_file_in_one_line() -> None:
 def test_every_public_function_says_what_it_is_for(path: Path) -> None:
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree), "a module opens by saying what it is for"
-    for node in ast.walk(tree):
+    places = [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
+    for node in (node for place in places for node in place.body):  # a function within a function is nobody else's
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{path}: {node.name}"
 

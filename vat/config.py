@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vat.errors import ConfigError, VatError, choose, shown
@@ -89,6 +91,44 @@ def read(cfg: DictConfig) -> AlignSpec:
     if faults:
         raise ConfigError("\n".join(faults))
     return AlignSpec(**parts, **scalars)
+
+
+@dataclass(frozen=True)
+class MeasureSpec:
+    """What the program `measure` is to do: which runs, by id or job, to measure with what."""
+
+    runs: tuple[str, ...]
+    measures: dict[str, Measure]
+    tracking: Tracking
+
+
+def read_measure(cfg: DictConfig) -> MeasureSpec:
+    """Validate a composed configuration of the program `measure`.
+
+    Raises:
+        ConfigError: One line for each fault.
+    """
+    known = ("run", "measure", "tracking", "hydra")
+    faults = [f"{key!s}: must be a setting; got an unknown key. {choose(str(key), known)}" for key in cfg if key not in known]
+    parts: dict[str, Any] = {"measure": None, "tracking": None, "run": None}
+    readers: dict[str, Callable[[Any], Any]] = {"run": _runs, "measure": partial(_build_each, "measure"), "tracking": partial(build, "tracking")}
+    for key, reader in readers.items():
+        try:
+            parts[key] = reader(_plain(cfg, key))
+        except VatError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return MeasureSpec(parts["run"], parts["measure"], parts["tracking"])
+
+
+def _runs(node: Any) -> tuple[str, ...]:
+    names = node if isinstance(node, list) else [node]
+    names = [str(name) if type(name) is int else name for name in names]  # an id may consist of digits
+    if not names or not all(isinstance(name, str) and name.strip() for name in names):
+        rule = f"run: must be the id of a run or of a job, or a list of them; got {shown(node)}"
+        raise ConfigError(f"{rule}. See the closing table; quote it if it is a number.")
+    return tuple(dict.fromkeys(names))
 
 
 def _build_each(group: str, nodes: Any) -> dict[str, Any]:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from vat.analyse.table import closing_table
+from vat.analyse.table import closing_table, described
 
 NUMBERS = {
-    "gain": 0.41, "gain_low": 0.38, "gain_high": 0.44, "nvat": 0.135, "nvat_null": 0.1125, "nvat_p": 0.0015, "gini": 0.125, "gini_null": 0.113,
+    "gain": 0.41, "gain_low": 0.38, "gain_high": 0.44, "nvat": 0.135, "nvat_null": 0.1125, "nvat_p": 0.0015,
+    "nvat_excess": 0.0755, "nvat_low": 0.031, "nvat_high": 0.122, "gini": 0.125, "gini_null": 0.113,
 }  # fmt: skip
 
 
@@ -30,6 +31,9 @@ def test_every_tax_stands_beside_its_level_by_chance_and_its_p_value() -> None:
         "by",
         "chance",
         "p",
+        "beyond",
+        "[95%",
+        "interval]",
         "gini",
         "by",
         "chance",
@@ -48,6 +52,9 @@ def test_every_tax_stands_beside_its_level_by_chance_and_its_p_value() -> None:
         "0.135",
         "0.113",
         "0.0015",
+        "0.075",
+        "[0.031,",
+        "0.122]",
         "0.125",
         "0.113",
         "86f3",
@@ -56,7 +63,23 @@ def test_every_tax_stands_beside_its_level_by_chance_and_its_p_value() -> None:
 
 def test_what_is_not_defined_is_a_dash_and_never_a_zero() -> None:
     line = closing_table([row(metrics=NUMBERS | {"nvat_p": None, "gini": float("nan")})]).splitlines()[1]
-    assert line.split()[-5:] == ["0.113", "–", "–", "0.113", "86f3"]
+    assert line.split()[-8:] == ["0.113", "–", "0.075", "[0.031,", "0.122]", "–", "0.113", "86f3"]
+
+
+def test_false_discoveries_stand_beside_the_p_value_where_they_are_known() -> None:
+    header, *lines = closing_table([row(q=0.003), row(q=float("nan")), row(q=None)]).splitlines()
+    assert header.split()[-11:-6] == ["by", "chance", "p", "q", "beyond"]
+    assert [line.split()[-9:-6] for line in lines[:2]] == [["0.113", "0.0015", "0.0030"], ["0.113", "0.0015", "–"]]
+    assert lines[2].split()[-8:-6] == ["0.113", "0.0015"]
+    assert "q" not in closing_table([row(q=None)]).split()
+
+
+def test_a_row_says_what_the_parameters_of_its_run_say() -> None:
+    params = {"model": "tiny", "theory": "schwartz", "value": "power", "direction": -1, "strategy": "steering", "shots": 4, "replicate": 0}
+    assert closing_table([described(params) | {"job": "86f3", "metrics": NUMBERS}]) == closing_table([row()])
+    baseline = described({"model": "tiny", "strategy": "none"})
+    assert closing_table([baseline | {"job": "86f3", "metrics": {}}]).splitlines()[1].split() == ["tiny", "none", "86f3"]
+    assert described(params | {"shots": ""})["shots"] is None, "a strategy without examples"
 
 
 def test_a_failure_has_no_numbers_and_says_why_below() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from vat.elicit.states import paired_states, rating_array, value_states
+from vat.elicit.states import item_states, paired_items, paired_states, rating_array, value_states
 from vat.errors import DataError
 from vat.theory.base import Theory, load_theory
 from vat.types import Judgements, Probe
@@ -50,7 +50,30 @@ def test_a_value_is_the_mean_over_items_of_the_mean_over_their_actions(care):
         [[nan, nan, nan], [5, 3, nan]],  # generous: violating, so -1 and 0 → -0.5
         [[nan, nan, nan], [nan, nan, nan]],  # daring: not observed
     ]
+    np.testing.assert_allclose(item_states(np.array([scene]), care), [[0.8, -1, -0.5, nan]])
     np.testing.assert_allclose(value_states(np.array([scene]), care), [[(0.8 - 1 - 0.5) / 3, nan]])
+
+
+def test_items_are_paired_by_the_actions_rated_in_both(care):
+    nan = np.nan
+    pre = [
+        [[5, 5, 4], [1, 2, nan]],
+        [[1, nan, nan], [nan, nan, nan]],
+        [[4, nan, nan], [5, 3, nan]],
+        [[2, 3, nan], [nan, nan, nan]],
+    ]
+    post = [
+        [[nan, 3, 5], [4, nan, 1]],  # helpful, rated in both: 5, 4 and, violating, 1 → 1, 0.5, 1; then 3, 5 and 4 → 0, 1, -0.5
+        [[nan, 5, 5], [5, nan, nan]],  # gentle: nothing in both
+        [[4, 4, 4], [5, nan, 5]],  # generous: 4 and, violating, 5 → 0.5, -1, before as after
+        [[1, 5, 5], [1, 1, 1]],  # daring: 2, 3 → -0.5, 0; then 1, 5 → -1, 1
+    ]
+    before, after = paired_items(np.array([pre]), np.array([post]), care)
+    np.testing.assert_allclose(before, [[2.5 / 3, nan, -0.25, -0.25]])
+    np.testing.assert_allclose(after, [[0.5 / 3, nan, -0.25, 0]], atol=1e-15)
+    first, second = paired_states(np.array([pre]), np.array([post]), care)
+    np.testing.assert_allclose(first, [[(2.5 / 3 - 0.25) / 2, -0.25]])
+    np.testing.assert_allclose(second, [[(0.5 / 3 - 0.25) / 2, 0]], atol=1e-15)
 
 
 @pytest.mark.parametrize(("rating", "evidence"), [(1, -1), (2, -0.5), (3, 0), (4, 0.5), (5, 1), (4.5, 0.75)])
@@ -72,6 +95,16 @@ def test_states_lie_between_minus_one_and_one_and_are_missing_only_without_any_a
     assert (np.abs(state[~np.isnan(state)]) <= 1).all()
     answered = (~np.isnan(rating)).any(axis=(2, 3))
     np.testing.assert_array_equal(np.isnan(state), ~np.column_stack([answered[:, :3].any(axis=1), answered[:, 3]]))
+
+
+@settings(deadline=None)
+@given(gappy_ratings)
+def test_a_value_state_is_the_mean_of_the_item_states_that_there_are(care, rating):
+    items, values = item_states(rating, care), value_states(rating, care)
+    for scene, state in zip(items, values, strict=True):
+        for own, value in ((scene[:3], state[0]), (scene[3:], state[1])):
+            seen = own[~np.isnan(own)]
+            np.testing.assert_allclose(value, seen.mean() if seen.size else np.nan, atol=1e-12)
 
 
 @settings(deadline=None)
@@ -147,8 +180,9 @@ def test_expected_ratings_are_used_where_they_are_asked_for(care):
 )
 def test_ratings_that_do_not_fit_are_refused_in_one_line(care, rating, rule):
     message = rf"^rating: [^\n]*{rule}[^\n]*; got [^\n]+\. [A-Z][^\n]+\.$"
-    with pytest.raises(DataError, match=message):
-        value_states(rating, care)
+    for states in (item_states, value_states):
+        with pytest.raises(DataError, match=message):
+            states(rating, care)
     with pytest.raises(DataError, match=message):
         paired_states(rating, rating, care)
 
@@ -156,3 +190,5 @@ def test_ratings_that_do_not_fit_are_refused_in_one_line(care, rating, rule):
 def test_states_of_different_actions_are_not_paired(care):
     with pytest.raises(DataError, match=r"^post: must hold the same actions as pre; got [^\n]+\. Rate both on the same probes\.$"):
         paired_states(np.full((2, 4, 2), 3.0), np.full((3, 4, 2), 3.0), care)
+    with pytest.raises(DataError, match=r"^post: must hold the same actions as pre; got [^\n]+\. Rate both on the same probes\.$"):
+        paired_items(np.full((2, 4, 2), 3.0), np.full((2, 4, 2, 2), 3.0), care)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 
@@ -17,7 +18,7 @@ from vat.programs.align import baseline_of, job_of
 from vat.types import LabelScores, Prompt
 
 Compose = Callable[..., AlignSpec]
-QUICK = ("model=scripted", "data.limit=12", "measure.tax.n_perm=99")
+QUICK = ("model=scripted", "data.limit=12", "measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99")
 
 
 def points(compose: Compose, *, values: tuple[str, ...] = ("power", "security"), shots: tuple[int, ...] = (2, 4)) -> list[AlignSpec]:
@@ -48,7 +49,7 @@ def test_a_finished_sweep_does_nothing_but_print_its_table(
     table = capsys.readouterr().out.split("\n\n")[1]
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "mlruns" / "jobs").rglob("*.*")}
     monkeypatch.setattr(ScriptedModel, "rate", lambda *args: pytest.fail("a finished job was rated again"))
-    assert run_points(points(compose), sweep="mine") == first
+    np.testing.assert_equal(run_points(points(compose), sweep="mine"), first)
     printed = capsys.readouterr().out
     assert "5 already done" in printed
     assert table in printed
@@ -107,7 +108,7 @@ def test_a_sweep_that_is_interrupted_leaves_no_run_running(compose: Compose, tmp
     assert len([run for run in runs(tmp_path) if "sweep.mine" in run.data.tags]) == 1, "also a run that did not finish belongs to its sweep"
 
 
-KEEPS = ["tracking.experiment=other", "cluster.cpus=1", "sweep=named", "measure.tax.n_perm=199", "elicit.max_missing=0.9"]
+KEEPS = ["tracking.experiment=other", "cluster.cpus=1", "sweep=named", "measure.tax.n_perm=199", "measure=[tax]", "elicit.max_missing=0.9"]
 CHANGES = ["value=security", "direction=1", "shots=8", "replicate=1", "strategy=placebo", "elicit.wording=1", "elicit.reversed=true",
            "data.split_seed=1", "data.limit=12", "model=scripted"]  # fmt: skip
 
@@ -182,3 +183,16 @@ def test_another_way_to_measure_needs_no_new_answers(compose: Compose, monkeypat
     assert second[0]["job"] == first[0]["job"]
     assert second[0]["metrics"]["gain"] == first[0]["metrics"]["gain"]
     assert second[0]["metrics"]["nvat_p_free"] != first[0]["metrics"]["nvat_p_free"]
+
+
+def test_a_measure_more_or_less_needs_no_new_answers_either(
+    compose: Compose, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = run_points([compose(*QUICK)], sweep=None)
+    monkeypatch.setattr(ScriptedModel, "rate", lambda *args: pytest.fail("the answers were there"))
+    more = run_points([compose(*QUICK, "measure=[tax,circumplex]", "measure.circumplex.n_perm=99", "measure.circumplex.n_boot=99")], sweep=None)
+    assert more[0]["metrics"].items() > first[0]["metrics"].items()
+    assert "circle" in more[0]["metrics"]
+    capsys.readouterr()
+    assert run_points([compose(*QUICK)], sweep=None) == first
+    assert "1 already done" in capsys.readouterr().out, "the baseline"

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, chi2, rankdata
 
 from vat.errors import DataError
 from vat.measure.coupling import couple
-from vat.measure.null import chance_level, chi2_p, false_discovery_q, pairwise_pearson, permutation_null
+from vat.measure.null import chance_level, chi2_p, false_discovery_q, pairwise_pearson, permutation_null, random_orders
 from vat.measure.tax import measure_tax
 
 NAN = float("nan")
@@ -241,3 +241,85 @@ def test_false_discoveries_are_controlled_over_the_tests_there_are():
     p = np.array([0.01, np.nan, 0.04, 0.03, 0.5])
     np.testing.assert_allclose(false_discovery_q(p), [0.04, np.nan, 0.16 / 3, 0.16 / 3, 0.5])
     assert np.isnan(false_discovery_q(np.full(3, np.nan))).all()
+
+
+def hubs(seed):
+    """One value that each of the others follows in part, and nothing else between them."""
+    shift = crossed_shifts(seed)[0]
+    shift[:, 0] = np.round(shift[:, 1:].sum(axis=1) * 20 / 3) / 20
+    return shift
+
+
+def test_ginis_of_independent_values_are_rejected_as_often_as_the_test_says():
+    low, high = binom.interval(0.999, 400, LEVEL)
+    rejected = 0
+    for seed in range(400):
+        shift, factors = crossed_shifts(seed, share=0.3)
+        rejected += permutation_null(shift, factors=factors, n_perm=99, seed=seed).gini_p <= LEVEL
+    assert low <= rejected <= high
+
+
+def test_a_tax_that_gathers_in_one_value_is_no_chance_and_one_shared_alike_is_none():
+    gathered = permutation_null(hubs(0), n_perm=199)
+    assert gathered.gini_p < LEVEL
+    lockstep = permutation_null(np.outer(np.linspace(-1, 1, 20), [1, -1, 0.5]), n_perm=199)
+    assert lockstep.p == 1 / 200
+    assert lockstep.gini_p == 1
+
+
+@pytest.mark.parametrize("factors", [None, {"country": np.arange(SCENES) % 12}], ids=["free", "factors"])
+def test_the_p_of_a_gini_is_its_place_among_those_of_the_permutations(factors):
+    """By itself: permuting the ranks of each value (residuals, projected again) and asking what is at least as unequal."""
+    shift = 0.5 * hubs(1) + crossed_shifts(2)[0]
+    random = np.random.default_rng(5)
+    design = np.ones((SCENES, 1)) if factors is None else np.eye(12)[factors["country"]]
+    project = np.eye(SCENES) - design @ np.linalg.pinv(design)
+    residual = project @ rankdata(shift, axis=0)
+
+    def centralisation(x):
+        coupling = np.corrcoef(x.T)
+        np.fill_diagonal(coupling, 0)
+        tax = np.sort(np.sqrt((coupling**2).sum(axis=0)))
+        return (2 * np.arange(1, VALUES + 1) - VALUES - 1) @ tax / (VALUES * tax.sum())
+
+    drawn = np.array([centralisation(project @ random.permuted(residual, axis=0)) for _ in range(999)])
+    expected = (1 + (drawn >= centralisation(residual)).sum()) / 1000
+    null = permutation_null(shift, factors=factors, n_perm=999)
+    assert null.gini_p == pytest.approx(expected, abs=4 * np.sqrt(2 * expected * (1 - expected) / 1000))
+    assert null.gini == pytest.approx(drawn.mean(), abs=0.01)
+
+
+def test_nothing_that_couples_has_no_gini():
+    null = permutation_null(np.column_stack([np.linspace(0, 1, 10), np.zeros(10)]), n_perm=99)
+    assert np.isnan([null.gini, null.gini_p, null.nvat, null.level]).all()
+
+
+def test_by_default_scenes_are_exchangeable_and_permuted_1999_times_from_seed_0():
+    shift = crossed_shifts(0)[0]
+    found, expected = permutation_null(shift), permutation_null(shift, factors=None, covariate_SV=None, n_perm=1999, seed=0)
+    assert (found.p, found.gini, found.gini_p) == (expected.p, expected.gini, expected.gini_p)
+    np.testing.assert_array_equal(found.nvat_B, expected.nvat_B)
+    assert len(found.nvat_B) == 1999
+
+
+@pytest.mark.parametrize("n_perm", [0, -1])
+def test_no_permutations_are_refused_in_one_line(n_perm):
+    with pytest.raises(DataError, match=rf"^n_perm: needs at least 1 permutation; got {n_perm}\. Use 999 or more\.$"):
+        permutation_null(crossed_shifts(0)[0], n_perm=n_perm)
+
+
+def test_two_values_without_any_coupling_have_a_p_of_1():
+    shift = np.array([[-1, -1, 1, 1], [-1, -1, 1, 1], [-1, 1, -1, 1]]).T / 4  # the last couples to neither, exactly
+    found = permutation_null(shift, n_perm=99).pair_p_VV
+    assert found[0, 1] < 1
+    np.testing.assert_array_equal(found[2], [1, 1, NAN])
+
+
+def test_every_order_is_as_likely_as_another():
+    orders = random_orders(np.random.default_rng(0), 24_000, 4)
+    np.testing.assert_array_equal(np.sort(orders, axis=1), np.broadcast_to(np.arange(4), orders.shape))
+    _, times = np.unique(orders, axis=0, return_counts=True)
+    assert len(times) == 24
+    assert ((times - 1000) ** 2 / 1000).sum() < chi2.ppf(0.999, 23)
+    for n in (1, 2, 80, 600):
+        np.testing.assert_array_equal(np.sort(random_orders(np.random.default_rng(0), 3, n), axis=1), np.broadcast_to(np.arange(n), (3, n)))

@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -7,8 +8,9 @@ from hypothesis import strategies as st
 
 import vat.theory
 from vat.errors import ConfigError, VatError
-from vat.theory.base import Theory, Value, load_theory
+from vat.theory.base import Theory, Value, load_theory, theory_of, theory_tree
 from vat.theory.file import TheoryFile
+from vat.theory.schwartz import SCHWARTZ
 
 CARE = """\
 name: care
@@ -27,6 +29,13 @@ values:
     items:
       tidy: Keeping things clean.
 """
+FOUR = "\n".join(
+    ["name: four", "either_order: [[b, c], [d, a]]", "values:"]
+    + [
+        f"  {name}: {{definition: Being {name}., angle: {angle}, items: {{i{name}: Doing {name}.}}}}"
+        for name, angle in zip("abcd", (0, 80, 100, 270), strict=True)
+    ]
+)
 SHIPPED = sorted(Path(vat.theory.__file__).parent.glob("*.yaml"))
 
 
@@ -71,6 +80,7 @@ def test_what_a_file_leaves_out_is_filled_in(tmp_path):
         ("angle: 180", "angle: 90"),
         ("      gentle:", "      mild:"),
         ("Doing no harm.", "Doing little harm."),
+        ("values:", "either_order: [[kindness, order]]\nvalues:"),
     ],
 )
 def test_the_digest_changes_with_all_that_reaches_a_prompt_or_a_measure(tmp_path, old, new):
@@ -79,6 +89,48 @@ def test_the_digest_changes_with_all_that_reaches_a_prompt_or_a_measure(tmp_path
 
 def test_the_digest_is_the_same_for_another_source_and_layout(tmp_path):
     assert load(tmp_path, "# a remark\n" + but("made up", "elsewhere")).digest == load(tmp_path).digest
+
+
+def test_a_digest_of_a_theory_without_open_orders_is_that_of_its_values_alone(tmp_path):
+    """So that jobs done before theories could have open orders are still found."""
+    assert load(tmp_path, but("values:", "either_order: []\nvalues:")).digest == load(tmp_path).digest
+    assert load(tmp_path).digest == "3f5ba52fb8de6e2290e8fa18ddd4779eee52114d1d6a5da8cf61a2ae3efa4110"
+
+
+def test_values_that_may_change_places_do_so_in_every_combination(tmp_path):
+    theory = load(tmp_path, FOUR)
+    assert theory.either_order == (("b", "c"), ("d", "a"))
+    assert theory.angles == {"a": 0, "b": 80, "c": 100, "d": 270}
+    assert theory.angle_orders == ((0, 80, 100, 270), (0, 100, 80, 270), (270, 80, 100, 0), (270, 100, 80, 0))
+
+
+def test_a_theory_has_one_order_if_it_leaves_none_open_and_none_without_a_circle(tmp_path):
+    assert load(tmp_path).angle_orders == ((0.0, 180.0),)
+    flat = re.sub(r"angle: \d+, ", "", FOUR)
+    assert load(tmp_path, flat).angle_orders is None
+
+
+@pytest.mark.parametrize("text", [CARE, FOUR, re.sub(r"angle: \d+, ", "", FOUR), but("180", "-12.5")])
+def test_a_theory_comes_back_from_what_its_file_would_hold_also_by_way_of_json(tmp_path, text):
+    theory = load(tmp_path, text)
+    for tree in (theory_tree(theory), json.loads(json.dumps(theory_tree(theory)))):
+        again = theory_of(tree, Path("elsewhere.json"))
+        assert again == theory
+        assert (again.digest, again.angle_orders) == (theory.digest, theory.angle_orders)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_theory_comes_back_from_what_its_file_would_hold(path):
+    theory = load_theory(path)
+    assert theory_of(json.loads(json.dumps(theory_tree(theory))), path) == theory
+
+
+def test_schwartz_lets_tradition_and_conformity_change_places():
+    assert SCHWARTZ.either_order == (("tradition", "conformity"),)
+    first, second = (dict(zip(SCHWARTZ.values, angles, strict=True)) for angles in SCHWARTZ.angle_orders)
+    assert first == SCHWARTZ.angles
+    assert (first["tradition"], first["conformity"]) == (second["conformity"], second["tradition"]) == (108, 144)
+    assert {value: angle for value, angle in second.items() if angle != first[value]} == {"tradition": 144, "conformity": 108}
 
 
 @given(sizes=st.lists(st.integers(1, 6), min_size=2, max_size=8))
@@ -133,7 +185,7 @@ BAD = {
         "{path}: needs a mapping `values`; got {'name': 'care', 'values': {}}. See vat/theory/schwartz.yaml for the form.",
     ),
     "values as a list": ("values: [a]", "{path}: needs a mapping `values`; got {'values': ['a']}. See vat/theory/schwartz.yaml for the form."),
-    "unknown key": (but("source:", "sauce:"), "{path}: knows name, source and values only; got 'sauce'. Remove it."),
+    "unknown key": (but("source:", "sauce:"), "{path}: knows name, source, either_order and values only; got 'sauce'. Remove it."),
     "unknown key of a value": (
         but("    direction:", "    way:"),
         "{path}: values.kindness: knows angle, definition, direction, items only; got 'way'. Remove it.",
@@ -175,6 +227,28 @@ BAD = {
         "{path}: values.order.definition: needs a sentence; got ''. Write one.",
     ),
     "name MLflow refuses": (but("  order:", "  order!:"), "{path}: values.order!: a value's name has letters, …; got 'order!'. Rename it."),
+    **{
+        f"either_order {bad}": (
+            but("values:", f"either_order: {bad}\nvalues:"),
+            "{path}: either_order: holds pairs of two values; got …. Write [[tradition, conformity]].",
+        )
+        for bad in (
+            "[[kindness]]",
+            "[[kindness, order, kindness]]",
+            "[[kindness, kindness]]",
+            "[[kindness, ordr]]",
+            "[[kindness, order], order]",
+            "[kindness, order]",
+            "[kindness]",
+            "[[]]",
+            "kindness",
+            "{kindness: order}",
+            "5",
+            "true",
+            "[[[kindness], order]]",
+            "[[kindness, null]]",
+        )
+    },
     "one value": (CARE.split("  order:")[0], "{path}: a tax needs at least two values; got 1. Add a value."),
 }
 

@@ -41,6 +41,28 @@ def test_a_job_is_done_when_its_result_is_there_and_missing_stays_missing(tmp_pa
     assert Job(tmp_path, {"a": 2}).result() is None
 
 
+def test_a_finished_job_is_found_by_its_key(tmp_path: Path) -> None:
+    job = Job(tmp_path, {"b": [1, 2], "a": {"c": None}})
+    job.step_folder(0)
+    assert Job.of_key(tmp_path, job.key) is None, "it is not finished"
+    job.finish({"steps": {}})
+    found = Job.of_key(tmp_path, job.key)
+    assert found is not None
+    assert (found.key, found.folder, found.identity, found.result()) == (job.key, job.folder, job.identity, {"steps": {}})
+    assert Job.of_key(tmp_path, "0" * 16) is None
+    assert Job.of_key(tmp_path / "elsewhere", job.key) is None
+
+
+@pytest.mark.parametrize("content", [b'{"a": ', b"", b"\xff\xfe", b"[]"])
+def test_a_damaged_identity_is_said_and_not_overwritten(tmp_path: Path, content: bytes) -> None:
+    job = Job(tmp_path, {"a": 1})
+    job.finish({})
+    (job.folder / "identity.json").write_bytes(content)
+    with pytest.raises(DataError, match=r"identity\.json: must be JSON .*; got a damaged file\. Launch the job again\.$"):
+        Job.of_key(tmp_path, job.key)
+    assert (job.folder / "identity.json").read_bytes() == content
+
+
 def test_drafts_of_a_killed_process_are_cleared_by_the_next_owner(tmp_path: Path) -> None:
     job = Job(tmp_path, {"a": 1})
     draft = job.step_folder(0) / ".coupling.png.12345"

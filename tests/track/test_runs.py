@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from vat.errors import BackendError, ConfigError
+from vat.errors import BackendError, ConfigError, DataError
 from vat.track.job import Job
 from vat.track.runs import Description, Runs, sweep_tag, without_password
 from vat.track.settings import Tracking
@@ -67,6 +68,46 @@ def test_a_finished_job_is_one_run_with_its_numbers_at_their_steps(tmp_path: Pat
     assert [(metric.step, metric.value) for metric in client.get_metric_history(run_id, "gain")] == [(0, 0.5), (10, 0.6)]
     assert "gnd/power" not in run.data.metrics, "what is not defined is not logged"
     assert [file.path for file in client.list_artifacts(run_id, "step-0")] == ["step-0/coupling.csv"]
+    for name in ("identity.json", "result.json"):
+        assert Path(client.download_artifacts(run_id, name)).read_bytes() == (job.folder / name).read_bytes()
+
+
+def files(job: Job) -> dict[str, bytes]:
+    return {path.relative_to(job.folder).as_posix(): path.read_bytes() for path in job.folder.rglob("*.*")}
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_job_is_found_by_its_key_and_by_its_run_also_if_its_folder_is_gone(tmp_path: Path, gone: bool) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+    run_id, kept = Runs(where, "mine").publish(job, DESCRIPTION, RESULT), files(job)
+    assert set(kept) == {"identity.json", "result.json", "steps/000000/coupling.csv", "steps/000010/coupling.csv"}
+    for name in (job.key, run_id):
+        if gone:
+            shutil.rmtree(where.folder / "jobs")
+        found = Runs(where, None).job_of(name)
+        assert (found.key, found.folder, found.identity, found.result()) == (job.key, job.folder, job.identity, RESULT)
+        assert files(found) == kept
+    assert len(all_runs(where)) == 2, "to look is not to publish"
+
+
+def test_a_job_on_disk_is_found_by_its_key_where_mlflow_does_not_know_it(tmp_path: Path) -> None:
+    job = finished(tmp_path)
+    assert Runs(tracking(tmp_path), None).job_of(job.key).result() == RESULT
+
+
+def test_what_is_no_finished_job_is_one_line_whatever_it_is(tmp_path: Path) -> None:
+    where, job = tracking(tmp_path), Job(tmp_path / "mlruns", {"a": 1})
+    runs = Runs(where, "mine")
+    with pytest.raises(BackendError), runs.running(job, DESCRIPTION):
+        raise BackendError("it broke")
+    ids = [run.info.run_id for run in all_runs(where)]
+    assert len(ids) == 2, "the job that broke and its sweep"
+    for name in (job.key, *ids, "86f3e8ea9a861599", "../..", ""):
+        with pytest.raises(DataError) as error:
+            Runs(where, None).job_of(name)
+        rule = f"run={name}: must be a finished run or job in experiment vat; got none of that id. Take one from a closing table or from MLflow."
+        assert str(error.value) == rule
+    assert not list((where.folder / "jobs").rglob("*.*"))
 
 
 def test_publishing_again_adds_nothing(tmp_path: Path) -> None:
@@ -238,4 +279,7 @@ def test_a_server_takes_the_same_runs_as_the_file(tmp_path: Path, server: str) -
     client = MlflowClient(tracking_uri=server)
     assert client.get_run(run_id).data.metrics["gain"] == 0.6
     assert [file.path for file in client.list_artifacts(run_id, "step-10")] == ["step-10/coupling.csv"]
+    kept = files(job)
+    shutil.rmtree(job.folder)
+    assert files(Runs(where, None).job_of(run_id)) == kept, "also from a server's artifacts"
     assert {run.info.status for run in all_runs(where)} == {"FINISHED"}

@@ -3,53 +3,70 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-HEADER = ("model", "value", "dir", "strategy", "shots", "rep", "with", "gain", "[95% interval]", "nvat", "by chance", "p", "gini", "by chance", "job")
+HEADER = (
+    "model", "value", "dir", "strategy", "shots", "rep", "with", "gain", "[95% interval]", "nvat", "by chance", "p", "q", "beyond", "[95% interval]",
+    "gini", "by chance", "job",
+)  # fmt: skip
 _LEFT = {"model", "value", "strategy", "with", "job"}
 
 
+def described(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row says of a job besides its numbers, from the parameters of its run."""
+    row = {name: params.get(name, "") for name in ("model", "value", "strategy", "replicate")}
+    return row | {"direction": params.get("direction"), "shots": params.get("shots") or None}
+
+
 def closing_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Format rows of `model, value, direction, strategy, shots, replicate, settings, job` and either `metrics` or `failed`.
+    """Format rows of `model, value, direction, strategy, shots, replicate, settings, job`, `q` and either `metrics` or `failed`.
 
-    The column `with`, for other settings in which rows differ, is there only if they do.
+    `q` is the false discovery rate of p over the table's jobs; `beyond` the tax free of chance, with the interval of nvat. The columns `with`,
+    for other settings in which rows differ, and `q` are there only if a row has them.
     """
-    cells = [HEADER, *(_cells(row) for row in rows)]
-    shown = [name != "with" or any(row.get("settings") for row in rows) for name in HEADER]
-    cells = [tuple(text for text, show in zip(row, shown, strict=True) if show) for row in cells]
-    header = cells[0]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(header))]
-    lines = []
-    for row in cells:
-        padded = (text.ljust(width) if name in _LEFT else text.rjust(width) for name, text, width in zip(header, row, widths, strict=True))
-        lines.append("  ".join(padded).rstrip())
+    lines = plain_table(HEADER, [_cells(row) for row in rows], left=_LEFT)
     failures = [f"  {row['job']}: {row['failed']}" for row in rows if row.get("failed")]
-    return "\n".join([*lines, *(["", "Failed:", *failures] if failures else [])])
+    return "\n".join([lines, *(["", "Failed:", *failures] if failures else [])])
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Collection[str]) -> str:
+    """Columns set in spaces, those named in `left` to the left; `with` and `q` only if a row has them."""
+    kept = [n for n, name in enumerate(header) if name not in ("with", "q") or any(row[n] for row in rows)]
+    header, rows = [header[n] for n in kept], [[row[n] for n in kept] for row in rows]
+    table = [header, *rows]
+    widths = [max(len(row[n]) for row in table) for n in range(len(header))]
+    lines = []
+    for row in table:
+        padded = (text.ljust(width) if name in left else text.rjust(width) for name, text, width in zip(header, row, widths, strict=True))
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
     shots = "" if row["shots"] is None else str(row["shots"])
-    what = (
-        row["model"],
-        row["value"],
-        f"{row['direction']:+d}" if row["direction"] else "",
-        row["strategy"],
-        shots,
-        str(row["replicate"]),
-        row.get("settings", ""),
-    )
+    direction = f"{row['direction']:+d}" if row["direction"] else ""
+    what = [row["model"], row["value"], direction, row["strategy"], shots, str(row["replicate"]), row.get("settings", "")]
     if row.get("failed"):
-        return (*what, "failed", "", "", "", "", "", "", row["job"])
+        return [*what, "failed", *[""] * (len(HEADER) - len(what) - 2), row["job"]]
     numbers = row["metrics"]
     if "gain" not in numbers:
-        return (*what, "", "", "", "", "", "", "", row["job"])
-    interval = f"[{_number(numbers['gain_low'], '+.3f')}, {_number(numbers['gain_high'], '+.3f')}]"
-    return (
-        *what, _number(numbers["gain"], "+.3f"), interval, _number(numbers["nvat"]), _number(numbers["nvat_null"]), _number(numbers["nvat_p"], ".4f"),
-        _number(numbers["gini"]), _number(numbers["gini_null"]), row["job"],
-    )  # fmt: skip
+        return [*what, *[""] * (len(HEADER) - len(what) - 1), row["job"]]
+    q = "" if row.get("q") is None else number(row["q"], ".4f")
+    measured = [
+        number(numbers["gain"], "+.3f"), interval(numbers["gain_low"], numbers["gain_high"], "+.3f"),
+        number(numbers["nvat"]), number(numbers["nvat_null"]), number(numbers["nvat_p"], ".4f"), q,
+        number(numbers["nvat_excess"]), interval(numbers["nvat_low"], numbers["nvat_high"]),
+        number(numbers["gini"]), number(numbers["gini_null"]),
+    ]  # fmt: skip
+    return [*what, *measured, row["job"]]
 
 
-def _number(x: float | None, form: str = ".3f") -> str:
+def interval(low: float | None, high: float | None, form: str = ".3f") -> str:
+    """[low, high]."""
+    return f"[{number(low, form)}, {number(high, form)}]"
+
+
+def number(x: float | None, form: str = ".3f") -> str:
+    """A number in the given form; a dash for what is not defined."""
     return "–" if x is None or math.isnan(x) else format(x, form)

@@ -43,41 +43,63 @@ def rating_array(judgements: Judgements, theory: Theory, *, which: Literal["mode
     return rating_SUPA
 
 
-def value_states(rating: Floats, theory: Theory) -> Floats:
-    """How much each value is expressed in each scene.
+def item_states(rating: Floats, theory: Theory) -> Floats:
+    """How much each item is expressed in each scene.
 
     Args:
         rating: (S, U, 2) or (S, U, 2, A) ratings in [1, 5]: items in the theory's order, then actions that support and actions that
             violate the item; NaN where missing.
     Returns:
-        (S, V) states in [-1, 1]: evidence σ·(r - 3)/2, averaged over an item's observed actions, then over a value's observed items;
-        NaN where none of a value's items was observed.
+        (S, U) states in [-1, 1]: evidence σ·(r - 3)/2, averaged over an item's observed actions; NaN where there is none.
     Raises:
         DataError: Another shape, or a rating outside [1, 5].
     Source: Value Alignment Tax, section 2.1. Differs: items with several actions or with missing ones.
     """
     rating_SUPA = _checked(rating, theory)
     evidence_SUPA = np.array(SIGNS)[:, None] * (rating_SUPA - 3) / 2
-    evidence_SU = _mean_of_observed(evidence_SUPA.reshape(*evidence_SUPA.shape[:2], -1))
-    return np.stack([_mean_of_observed(evidence_SU[:, theory.item_value_U == v]) for v in range(len(theory.values))], axis=1)
+    return _mean_of_observed(evidence_SUPA.reshape(*evidence_SUPA.shape[:2], -1))
+
+
+def value_states(rating: Floats, theory: Theory) -> Floats:
+    """How much each value is expressed in each scene.
+
+    Args:
+        rating: As for `item_states`.
+    Returns:
+        (S, V) states in [-1, 1]: the mean over a value's observed items; NaN where none of them was observed.
+    Raises:
+        DataError: Another shape, or a rating outside [1, 5].
+    Source: Value Alignment Tax, section 2.1. Differs: values with missing items.
+    """
+    return _of_values(item_states(rating, theory), theory)
 
 
 def paired_states(pre: Floats, post: Floats, theory: Theory) -> tuple[Floats, Floats]:
     """Value states before and after, from the actions that were rated in BOTH, so that a refusal alone is not a shift.
 
     Args:
-        pre, post: (S, U, 2) or (S, U, 2, A) ratings in [1, 5] of the same actions, as for `value_states`.
+        pre, post: (S, U, 2) or (S, U, 2, A) ratings in [1, 5] of the same actions, as for `item_states`.
     Returns:
         pre_SV, post_SV: (S, V) states in [-1, 1], NaN in both where no action of a value was rated in both.
     Raises:
         DataError: Shapes differ or do not fit the theory, or a rating outside [1, 5].
     Source: Value Alignment Tax, section 2.1. Differs: the paper does not say what becomes of missing answers.
     """
+    pre_SU, post_SU = paired_items(pre, post, theory)
+    return _of_values(pre_SU, theory), _of_values(post_SU, theory)
+
+
+def paired_items(pre: Floats, post: Floats, theory: Theory) -> tuple[Floats, Floats]:
+    """The same item by item: (S, U) states in [-1, 1], NaN in both where no action of an item was rated in both. Raises as it does."""
     pre, post = np.asarray(pre, dtype=float), np.asarray(post, dtype=float)
     if pre.shape != post.shape:
         raise DataError(f"post: must hold the same actions as pre; got shapes {post.shape} and {pre.shape}. Rate both on the same probes.")
     one_missing = np.isnan(pre) | np.isnan(post)
-    return value_states(np.where(one_missing, np.nan, pre), theory), value_states(np.where(one_missing, np.nan, post), theory)
+    return item_states(np.where(one_missing, np.nan, pre), theory), item_states(np.where(one_missing, np.nan, post), theory)
+
+
+def _of_values(item_SU: Floats, theory: Theory) -> Floats:
+    return np.stack([_mean_of_observed(item_SU[:, theory.item_value_U == v]) for v in range(len(theory.values))], axis=1)
 
 
 def _checked(rating: Floats, theory: Theory) -> Floats:

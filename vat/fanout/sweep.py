@@ -6,11 +6,11 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from vat.analyse.table import closing_table
+from vat.analyse.table import closing_table, described
 from vat.config import AlignSpec
 from vat.errors import ConfigError, VatError
-from vat.programs.align import align, baseline_of, describe, is_current, job_of, preflight
-from vat.programs.record import direction_of
+from vat.programs.align import align, baseline_of, describe, is_current, job_of, power_of, preflight
+from vat.programs.replicates import false_discoveries, replicate_tables
 from vat.track.job import Job
 from vat.track.runs import Runs, without_password
 
@@ -38,6 +38,8 @@ def run_points(specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequenc
     baselines = sum(not spec.strategy.has_target for spec, _ in todo)
     jobs = f"{_count(len(todo) - baselines, 'job')} and {_count(baselines, 'baseline')}"
     print(f"{_count(len(specs), 'point')}: {jobs}, {len(todo) - len(waiting)} already done", flush=True)
+    for line in dict.fromkeys(power_of(spec) for spec in specs if spec.strategy.has_target):
+        print(line, flush=True)
     runs = Runs(specs[0].tracking, sweep)
     try:
         results, failed = _run(todo, runs)
@@ -47,7 +49,9 @@ def run_points(specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequenc
     runs.close_sweep("FAILED" if failed else "FINISHED")
     rows = [_row(spec, job, results.get(job.key), failed.get(job.key)) for spec, job in points]
     rows = [row | {"settings": text} for row, text in zip(rows, settings or [""] * len(rows), strict=True)]
-    print(f"\n{closing_table(rows)}\n\n{_where_to_look(specs[0])}", flush=True)
+    rows = [row | {"q": q} for row, q in zip(rows, false_discoveries(rows), strict=True)]
+    folders = {job.key: job.step_folder(int(max(results[job.key]["steps"], key=int))) for _, job in points if job.key in results}
+    print("\n" + "\n\n".join([closing_table(rows), *replicate_tables(rows, folders), _where_to_look(specs[0])]), flush=True)
     for caveat in dict.fromkeys(spec.model.capabilities().caveat for spec in specs if spec.model.capabilities().caveat):
         print(f"Note: {caveat}", flush=True)
     return rows
@@ -99,15 +103,11 @@ def _run(todo: Sequence[tuple[AlignSpec, Job]], runs: Runs) -> tuple[dict[str, d
 
 def _done(spec: AlignSpec, job: Job) -> bool:
     result = job.result()
-    return result is not None and is_current(result, spec)
+    return result is not None and is_current(job, result, spec)
 
 
 def _row(spec: AlignSpec, job: Job, result: dict[str, Any] | None, failure: str | None) -> dict[str, Any]:
-    target = spec.strategy.has_target
-    row = {
-        "model": spec.model.label, "value": spec.value if target else "", "direction": direction_of(spec) if target else None,
-        "strategy": spec.strategy.label, "shots": spec.strategy.shots_shown, "replicate": spec.replicate if target else "", "job": job.key,
-    }  # fmt: skip
+    row = described(describe(spec).params) | {"job": job.key}
     if result is None:
         return row | {"failed": failure or "not run"}
     return row | {"metrics": result["steps"][max(result["steps"], key=int)]}

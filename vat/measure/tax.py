@@ -5,37 +5,48 @@ Shapes: S scenes, V values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
 import numpy as np
 
 from vat.errors import DataError
-from vat.measure.coupling import Coupling, checked, couple
+from vat.measure.coupling import GRID, Coupling, checked, couple
 from vat.measure.gain import gain_normalised_deviation, mean_interval
+from vat.measure.indices import gini, system_tax, value_tax
+from vat.measure.jackknife import LEVEL, Factors
 from vat.measure.null import chance_level, chi2_p, false_discovery_q, permutation_null
+from vat.measure.uncertainty import subsample, tax_intervals
 from vat.types import Bools, Floats
 
-Form = Literal["rms", "frobenius"]
+_KEPT = 0.8
+"""Share of the scenes in the paper's resamples."""
 
 
 @dataclass(frozen=True)
 class TaxReport:
     """Everything measured on one state of a model against the state before. NaN: not defined for these shifts.
 
+    A field X may come with X_low and X_high, its 95% interval; X_null, its level under independence; X_p, the share of independent data at
+    least as extreme; X_q, the false discovery rate at which it is one.
+
     n_scenes: scenes with an observed target shift.
-    gain, gain_low, gain_high: direction × mean shift of the target, in units of evidence (-2 … 2), with its 95% interval.
-    shift: (V,) mean shift of each value. gnd, gnd_low, gnd_high: (V,) the same per unit of |gain|, with 95% intervals.
+    gain: direction × mean shift of the target, in units of evidence (-2 … 2).
+    shift: (V,) mean shift of each value. gnd: (V,) the same per unit of |gain|.
     coupling: (V, V) Spearman correlations; value_tax: (V,) VAT; live: (V,) values that moved at all.
-    coupling_q: (V, V) false discovery rate at which each coupling beyond the scene factors is one.
-    nvat, nvat_frobenius: system tax in both forms; nvat_null: its level under independence.
-    nvat_excess_sq, nvat_excess: nvat² - null², signed, and the root of its positive part.
+    nvat, nvat_frobenius: system tax in both forms. The interval of nvat is for the tax of all such scenes: nvat itself, which has the
+        noise of few scenes on top, may lie above it. Its low end is 0 where the test does not reject.
+    nvat_excess_sq, nvat_excess: nvat² - nvat_null², signed, and the root of its positive part: the estimate free of that noise.
     nvat_p: coupling beyond the scene factors; nvat_p_free: scenes taken as exchangeable; nvat_p_chi2: closed form of the latter.
-    gini, gini_null: centralisation of the tax, and its mean under independence.
-    nvat_pre, nvat_pre_null, nvat_pre_p: the tax that the states before would have, were they shifts: coupling that was there already.
-    nvat_partial, nvat_partial_null, nvat_partial_p: the tax of the shifts' ranks cleared each of its own state before. Where the state
-        after saturates, shifts repeat the coupling of the states before: a high nvat with a nvat_partial at its null says so.
+    nvat_subsample, nvat_subsample_std: mean and standard deviation over draws of 80% of the scenes, as the paper reports them; the standard
+        error of nvat is about twice that.
+    gini: centralisation of the tax. Taxes that are noise differ too: compare it with gini_null (scenes exchangeable) and its interval, not
+        with 0. gini_p tests, as nvat_p, the taxes beyond the scene factors, whose Gini is another.
+    nvat_pre: the tax that the states before would have, were they shifts: coupling that was there already.
+    nvat_partial: the tax of the shifts' ranks cleared each of its own state before. Where the state after saturates, shifts repeat
+        the coupling of the states before: a high nvat with a nvat_partial at its null says so.
+    ceiling_pre, ceiling_post: share of the value states at an end of the scale, before and after.
     """
 
     n_scenes: int
@@ -43,29 +54,46 @@ class TaxReport:
     gain_low: float
     gain_high: float
     shift: Floats
+    shift_low: Floats
+    shift_high: Floats
     gnd: Floats
     gnd_low: Floats
     gnd_high: Floats
     coupling: Floats
+    coupling_low: Floats
+    coupling_high: Floats
+    coupling_p: Floats
     coupling_q: Floats
     value_tax: Floats
+    value_tax_low: Floats
+    value_tax_high: Floats
+    value_tax_null: Floats
     live: Bools
     nvat: float
-    nvat_frobenius: float
+    nvat_low: float
+    nvat_high: float
     nvat_null: float
-    nvat_excess_sq: float
-    nvat_excess: float
     nvat_p: float
     nvat_p_free: float
     nvat_p_chi2: float
+    nvat_excess_sq: float
+    nvat_excess: float
+    nvat_frobenius: float
+    nvat_subsample: float
+    nvat_subsample_std: float
     gini: float
+    gini_low: float
+    gini_high: float
     gini_null: float
+    gini_p: float
     nvat_pre: float
     nvat_pre_null: float
     nvat_pre_p: float
     nvat_partial: float
     nvat_partial_null: float
     nvat_partial_p: float
+    ceiling_pre: float
+    ceiling_post: float
 
 
 def measure_tax(
@@ -74,9 +102,10 @@ def measure_tax(
     *,
     target: int,
     direction: int,
-    factors: Mapping[str, Sequence[str]] | None = None,
-    n_perm: int,
-    seed: int,
+    factors: Factors | None = None,
+    n_boot: int = 1000,
+    n_perm: int = 1999,
+    seed: int = 0,
 ) -> TaxReport:
     """Measure what changed between two value states of a model on the same scenes.
 
@@ -84,11 +113,13 @@ def measure_tax(
         pre_SV, post_SV: (S, V) value states in [-1, 1] from `paired_states`, NaN where nothing was observed in both.
         target: Column of the value that was pushed.
         direction: 1 if it was pushed up, -1 if down.
-        factors: What scenes share (country, topic): name → level of each scene. None: scenes are exchangeable and nvat_p is nvat_p_free.
+        factors: What scenes share (country, topic): name → level of each scene. p-values are for coupling beyond them, intervals for other
+            countries and topics too. None: scenes are independent and nvat_p is nvat_p_free.
+        n_boot: Draws for the paper's subsamples and for the interval of the Gini.
         n_perm: Permutations for the p-values; the smallest possible p is 1 / (n_perm + 1).
-        seed: Of the permutations.
+        seed: Of draws and permutations.
     Raises:
-        DataError: Shapes differ, states outside [-1, 1], fewer than 3 scenes or 2 values, factors of another length, no permutations.
+        DataError: Shapes differ, states outside [-1, 1], fewer than 3 scenes or 2 values, factors of another length, no draws or permutations.
     Source: Value Alignment Tax, section 3. Differs: see the fields, and every tax comes with its level under independence.
     """
     pre_SV, post_SV = _state(pre_SV, "pre_SV"), _state(post_SV, "post_SV")
@@ -98,97 +129,45 @@ def measure_tax(
     shift_SV = checked(raw_SV)
     if target not in range(shift_SV.shape[1]) or direction not in (1, -1):
         raise DataError(f"target, direction: a column of the states, and 1 or -1; got {target} and {direction}. Fix them.")
-    n_scenes, gain, low, high = mean_interval(direction * raw_SV[:, target])
-    couplings = couple(shift_SV)
-    live_V, value_tax_V = couplings.live_V, value_tax(couplings.coupling_VV)
+    if n_boot < 1:
+        raise DataError(f"n_boot: needs at least 1 draw; got {n_boot}. Use 1000 or more.")
+    pre_SV, post_SV = np.where(np.isnan(raw_SV), np.nan, (pre_SV, post_SV))
+    independence = partial(permutation_null, n_perm=n_perm, seed=seed)
+
+    n_scenes, gain, low, high = mean_interval(direction * raw_SV[:, target], factors=factors)
+    _, shift_V, shift_low_V, shift_high_V = (np.array(column) for column in zip(*(mean_interval(x, factors=factors) for x in raw_SV.T), strict=True))
+    deviation = gain_normalised_deviation(raw_SV, target=target, factors=factors)
+
+    couplings, before = couple(shift_SV), couple(pre_SV)
+    free = independence(shift_SV)
+    within = independence(shift_SV, factors=factors) if factors else free
+    within_before = independence(checked(pre_SV), factors=factors)
+    cleared = independence(shift_SV, covariate_SV=pre_SV)
+    within_cleared = independence(shift_SV, factors=factors, covariate_SV=pre_SV) if factors else cleared
+
+    bounds = tax_intervals(shift_SV, couplings, factors=factors, n_boot=n_boot, seed=seed)
+    parts = subsample(shift_SV, share=_KEPT, n_draws=n_boot, seed=seed).nvat_B if round(_KEPT * len(shift_SV)) >= 3 else np.empty(0)
+    nvat, null_sq, value_tax_V, live_V = _nvat(couplings), chance_level(couplings), value_tax(couplings.coupling_VV), couplings.live_V
     coupled = bool(couplings.pair_VV.any())
-    null_sq = chance_level(couplings)
-    free = permutation_null(shift_SV, factors=None, n_perm=n_perm, seed=seed)
-    within = permutation_null(shift_SV, factors=factors, n_perm=n_perm, seed=seed) if factors else free
-    before = permutation_null(np.where(np.isnan(raw_SV), np.nan, checked(pre_SV)), factors=factors, n_perm=n_perm, seed=seed)
-    coupled_before = couple(np.where(np.isnan(raw_SV), np.nan, pre_SV))
-    partial = permutation_null(shift_SV, factors=None, covariate_SV=pre_SV, n_perm=n_perm, seed=seed)
-    partial_within = permutation_null(shift_SV, factors=factors, covariate_SV=pre_SV, n_perm=n_perm, seed=seed) if factors else partial
-    nvat = _nvat(couplings)
-    deviation = gain_normalised_deviation(raw_SV, target=target)
     return TaxReport(
         n_scenes=n_scenes, gain=gain, gain_low=low, gain_high=high,
-        shift=_column_means(raw_SV),
+        shift=shift_V, shift_low=shift_low_V, shift_high=shift_high_V,
         gnd=deviation.gnd_V, gnd_low=deviation.low_V, gnd_high=deviation.high_V,
-        coupling=couplings.coupling_VV, coupling_q=_pair_q(within.pair_p_VV), value_tax=value_tax_V, live=live_V,
-        nvat=nvat, nvat_frobenius=system_tax(couplings.coupling_VV, form="frobenius"), nvat_null=float(np.sqrt(null_sq)),
+        coupling=couplings.coupling_VV, coupling_low=bounds.coupling_low_VV, coupling_high=bounds.coupling_high_VV,
+        coupling_p=within.pair_p_VV, coupling_q=_pair_q(within.pair_p_VV),
+        value_tax=value_tax_V, value_tax_low=bounds.value_tax_low_V, value_tax_high=bounds.value_tax_high_V,
+        value_tax_null=np.sqrt(np.where(couplings.pair_VV, 1 / np.maximum(couplings.count_VV - 1, 1), 0.0).sum(axis=1)), live=live_V,
+        nvat=nvat, nvat_low=bounds.nvat_low if within.p <= 1 - LEVEL else np.minimum(bounds.nvat_low, 0.0), nvat_high=bounds.nvat_high,
+        nvat_null=float(np.sqrt(null_sq)), nvat_p=within.p, nvat_p_free=free.p, nvat_p_chi2=chi2_p(couplings),
         nvat_excess_sq=nvat**2 - null_sq, nvat_excess=float(np.sqrt(max(0.0, nvat**2 - null_sq))) if coupled else np.nan,
-        nvat_p=within.p, nvat_p_free=free.p, nvat_p_chi2=chi2_p(couplings),
-        gini=gini(value_tax_V[live_V]) if coupled else np.nan, gini_null=free.gini,
-        nvat_pre=_nvat(coupled_before), nvat_pre_null=float(np.sqrt(chance_level(coupled_before))), nvat_pre_p=before.p,
-        nvat_partial=partial.nvat, nvat_partial_null=partial.level, nvat_partial_p=partial_within.p,
+        nvat_frobenius=float(system_tax(couplings.coupling_VV, form="frobenius")),
+        nvat_subsample=_defined(parts, np.mean), nvat_subsample_std=_defined(parts, np.std),
+        gini=float(gini(value_tax_V[live_V])) if coupled else np.nan, gini_low=bounds.gini_low, gini_high=bounds.gini_high,
+        gini_null=free.gini, gini_p=within.gini_p,
+        nvat_pre=_nvat(before), nvat_pre_null=float(np.sqrt(chance_level(before))), nvat_pre_p=within_before.p,
+        nvat_partial=cleared.nvat, nvat_partial_null=cleared.level, nvat_partial_p=within_cleared.p,
+        ceiling_pre=_at_the_ends(pre_SV), ceiling_post=_at_the_ends(post_SV),
     )  # fmt: skip
-
-
-def value_tax(R: Floats) -> Floats:
-    """VAT(u): how strongly each value's shifts go together with those of all others.
-
-    Args:
-        R: (V, V) coupling matrix.
-    Returns:
-        (V,) Euclidean norm of each row without its diagonal entry, in [0, sqrt(V - 1)].
-    Raises:
-        DataError: R is not square, or not finite.
-    Source: Value Alignment Tax, section 3.1. Differs: the diagonal, which is 1 by definition, is left out.
-    """
-    norm_V: Floats = np.linalg.norm(_off_diagonal(R), axis=1)
-    return norm_V
-
-
-def system_tax(R: Floats, *, form: Form = "rms", pairs: Bools | None = None) -> float:
-    """nVAT: one number for the coupling of the whole system.
-
-    Args:
-        R: (V, V) coupling matrix.
-        form: `rms`, root mean square of the off-diagonal entries between values that moved, in [0, 1] (0 if there is no such pair);
-            `frobenius`, the paper's formula ‖R‖_F / sqrt(V) with its unit diagonal, at least 1.
-        pairs: (V, V) true where a coupling is defined; None takes a value whose row is 0 off the diagonal for one that never moved.
-    Raises:
-        DataError: R is not square, or not finite.
-    Source: Value Alignment Tax, section 3.1. Differs: `rms`; the paper's formula cannot give the values of its Table 2.
-    """
-    off_VV = _off_diagonal(R)
-    if form == "frobenius":
-        return float(np.sqrt(((off_VV + np.eye(len(off_VV))) ** 2).sum() / len(off_VV)))
-    live_V = (off_VV != 0).any(axis=1)
-    pair_VV = np.outer(live_V, live_V) & ~np.eye(len(live_V), dtype=bool) if pairs is None else pairs
-    return float(np.sqrt((off_VV[pair_VV] ** 2).mean())) if pair_VV.any() else 0.0
-
-
-def gini(x: Floats) -> float:
-    """Gini coefficient of non-negative numbers: 0 if all are equal, (n - 1) / n if one has everything.
-
-    Args:
-        x: (n,) numbers; NaN is left out.
-    Returns:
-        The coefficient; 0 if all are 0, NaN if there is none.
-    Raises:
-        DataError: A negative or infinite number.
-    Source: Value Alignment Tax, section 3.1 (tax centralization). Differs: none.
-    """
-    x = np.asarray(x, dtype=float).ravel()
-    x = np.sort(x[~np.isnan(x)])
-    if np.isinf(x).any() or (x < 0).any():
-        raise DataError(f"x: a Gini coefficient needs finite numbers that are not negative; got {x.min()} … {x.max()}. Check the input.")
-    if not len(x):
-        return float("nan")
-    total = x.sum()
-    if total == 0:
-        return 0.0
-    return float(((2 * np.arange(1, len(x) + 1) - len(x) - 1) * x).sum() / (len(x) * total))
-
-
-def _off_diagonal(R: Floats) -> Floats:
-    R = np.array(R, dtype=float)
-    if R.ndim != 2 or R.shape[0] != R.shape[1] or not np.isfinite(R).all():
-        raise DataError(f"R: must be a finite square matrix; got shape {R.shape}, finite: {bool(np.isfinite(R).all())}. Use coupling_matrix.")
-    np.fill_diagonal(R, 0.0)
-    return R
 
 
 def _state(state_SV: Floats, name: str) -> Floats:
@@ -199,7 +178,18 @@ def _state(state_SV: Floats, name: str) -> Floats:
 
 
 def _nvat(couplings: Coupling) -> float:
-    return system_tax(couplings.coupling_VV, pairs=couplings.pair_VV) if couplings.pair_VV.any() else float("nan")
+    return float(system_tax(couplings.coupling_VV, pairs=couplings.pair_VV)) if couplings.pair_VV.any() else float("nan")
+
+
+def _defined(x_B: Floats, summary: Callable[[Floats], Floats]) -> float:
+    """Mean or spread of the draws that define it."""
+    x_B = x_B[~np.isnan(x_B)]
+    return float(summary(x_B)) if len(x_B) > 1 else float("nan")
+
+
+def _at_the_ends(state_SV: Floats) -> float:
+    seen = np.abs(state_SV[~np.isnan(state_SV)])
+    return float((seen >= 1 - 10.0**-GRID).mean()) if len(seen) else float("nan")
 
 
 def _pair_q(pair_p_VV: Floats) -> Floats:
@@ -209,9 +199,3 @@ def _pair_q(pair_p_VV: Floats) -> Floats:
     q_VV[upper] = false_discovery_q(pair_p_VV[upper])
     q_VV.T[upper] = q_VV[upper]
     return q_VV
-
-
-def _column_means(shift_SV: Floats) -> Floats:
-    count_V = (~np.isnan(shift_SV)).sum(axis=0)
-    mean_V: Floats = np.divide(np.nansum(shift_SV, axis=0), count_V, out=np.full(len(count_V), np.nan), where=count_V > 0)
-    return mean_V

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,9 +15,11 @@ from vat.config import AlignSpec
 from vat.data.base import DataSource, Split
 from vat.data.question import INSTRUCTIONS
 from vat.errors import BackendError, DataError, VatError
+from vat.measure.base import Measure
+from vat.measure.power import smallest_detectable_gain, smallest_detectable_tax
 from vat.models.base import Progress
 from vat.programs.progress import counter
-from vat.programs.record import direction_of, record
+from vat.programs.record import About, is_recorded, measured_again, record, settings_of
 from vat.theory.file import TheoryFile
 from vat.track.job import Job
 from vat.track.runs import Description, Runs
@@ -32,12 +35,20 @@ def align(spec: AlignSpec, runs: Runs) -> dict[str, Any]:
     job, description = job_of(spec), describe(spec)
     with job.held(lambda: print(f"{description.name}: held by another process, waiting for its result", flush=True)):
         result = job.result()
-        if result is None or not is_current(result, spec):
+        if result is None or not is_current(job, result, spec):
             with runs.running(job, description):
-                result = job.finish(_measured(spec, job, description.name))
+                if result is not None and is_recorded(job, result):
+                    result = measured_again(job, result, _measures(spec))
+                else:
+                    result = job.finish(_judged_and_measured(spec, job, description))
         runs.publish(job, description, result)
     _accept(spec, result)
     return result
+
+
+def direction_of(spec: AlignSpec) -> int:
+    """As configured, or the theory's default for the value."""
+    return spec.direction or spec.theory.load().spec(spec.value).direction
 
 
 def baseline_of(spec: AlignSpec) -> AlignSpec:
@@ -59,15 +70,14 @@ def job_of(spec: AlignSpec) -> Job:
     return Job(spec.tracking.folder, identity)
 
 
-def is_current(result: dict[str, Any], spec: AlignSpec) -> bool:
-    """Whether a result was measured with these settings; if not, it is measured again from the stored answers."""
-    return bool(result.get("measures") == _settings_of(spec))
+def is_current(job: Job, result: dict[str, Any], spec: AlignSpec) -> bool:
+    """Whether a result was measured with these settings; if not, it is measured again from the judgements, or from the answers."""
+    return bool(result.get("measures") == settings_of(_measures(spec)) and is_recorded(job, result))
 
 
-def _settings_of(spec: AlignSpec) -> dict[str, Any]:
-    """Of all measures with their versions; of none for a baseline, which has no shift to measure."""
-    measures = spec.measures if spec.strategy.has_target else {}
-    return {name: {"version": measure.version, **asdict(measure)} for name, measure in measures.items()}
+def _measures(spec: AlignSpec) -> dict[str, Measure]:
+    """None for a baseline, which has no shift to measure."""
+    return spec.measures if spec.strategy.has_target else {}
 
 
 def _accept(spec: AlignSpec, result: dict[str, Any]) -> None:
@@ -114,8 +124,23 @@ def preflight(spec: AlignSpec) -> list[str]:
         lambda: _check_target(spec) if spec.strategy.has_target else None,
         spec.model.identity,
         lambda: _check_question(spec),
+        lambda: _check_measures(spec),
     ]
     return list(dict.fromkeys(fault for check in checks if (fault := _fault_of(check))))
+
+
+def power_of(spec: AlignSpec) -> str:
+    """What a point's test scenes can find at all, in a line for people."""
+    theory, test = spec.theory.load(), split_of(spec.data, spec.theory).test
+    levels = {name: len(set(of_scene)) for name, of_scene in test.scene_factors.items()}
+    probed = len({theory.value_of[row.item] for row in test.rows})
+    scenes = f"{len(test.scenes)} test scenes of {' and '.join(f'{count} {name}' for name, count in levels.items())} levels"
+    if probed < 2:
+        return f"{scenes}: a tax needs two values, and the data probe {probed}"
+    tax = smallest_detectable_tax(n_scenes=len(test.scenes), n_values=probed, n_factor_levels=tuple(levels.values()))
+    gain = smallest_detectable_gain(1.0, n_scenes=len(test.scenes))
+    found = "no tax at all (too few for so many levels)" if math.isnan(tax) else f"a tax of {tax:.3f}"
+    return f"{scenes} find {found} and a gain of {gain:.2f} standard deviations in 80% of cases (test at 5%)"
 
 
 def _check_target(spec: AlignSpec) -> None:
@@ -124,6 +149,12 @@ def _check_target(spec: AlignSpec) -> None:
     theory.spec(spec.value)
     if not any(theory.value_of[row.item] == spec.value for row in split_of(spec.data, spec.theory).test.rows):
         raise DataError(f"value={spec.value}: needs actions of its items in the test scenes; got none. Push a value that the data probes.")
+
+
+def _check_measures(spec: AlignSpec) -> None:
+    """Whether the measures know what the scenes share."""
+    for measure in _measures(spec).values():
+        measure.check(split_of(spec.data, spec.theory).test.scene_factors)
 
 
 def _check_question(spec: AlignSpec) -> None:
@@ -145,7 +176,7 @@ def _fault_of(check: Callable[[], object]) -> str | None:
     return None
 
 
-def _measured(spec: AlignSpec, job: Job, name: str) -> dict[str, Any]:
+def _judged_and_measured(spec: AlignSpec, job: Job, description: Description) -> dict[str, Any]:
     """Judge every state of the strategy and measure it against the state before."""
     spec.cluster.apply()
     theory, split, started = spec.theory.load(), split_of(spec.data, spec.theory), time.time()
@@ -153,14 +184,18 @@ def _measured(spec: AlignSpec, job: Job, name: str) -> dict[str, Any]:
         theory, split.train, spec.model, spec.value, direction_of(spec) if spec.strategy.has_target else 1, spec.replicate,
         ask=lambda probes: spec.elicit.judge(spec.model, probes, (), theory, store=job.answers("asked")),
     )  # fmt: skip
-    steps = {}
-    with counter(name, len(split.test.rows), unit="ratings") as progress:
+    pushed = (spec.value, task.direction) if spec.strategy.has_target else ("", 0)
+    about, steps = About(description.name, *pushed, description.note, theory), {}
+    with counter(description.name, len(split.test.rows), unit="ratings") as progress:
         pre = _baseline(spec, split) if spec.strategy.has_target else None
         for state in spec.strategy.states(task):
             post = _judged(spec, job, state, split, progress)
-            steps[state.step] = record(job.step_folder(state.step), name, spec, split, pre, post)
+            steps[state.step] = record(job.step_folder(state.step), about, pre, post, _measures(spec))
     versions = {name: __import__(name).__version__ for name in ("vat", "numpy", "scipy")}
-    return {"name": name, "steps": steps, "measures": _settings_of(spec), "seconds": round(time.time() - started, 1), "versions": versions}
+    return {
+        "description": description._asdict(), "steps": steps, "measures": settings_of(_measures(spec)),
+        "seconds": round(time.time() - started, 1), "versions": versions,
+    }  # fmt: skip
 
 
 def _judged(spec: AlignSpec, job: Job, state: State, split: Split, progress: Progress) -> Judgements:

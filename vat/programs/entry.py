@@ -23,7 +23,7 @@ def explain(error: Exception) -> list[str]:
     from hydra.errors import MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
-    text = str(error)
+    text, program = str(error), "" if _program() == "align" else f"-cn {_program()} "
     if isinstance(error, VatError):
         return text.splitlines()
     if isinstance(error, MissingConfigException) or "Could not load '" in text:
@@ -31,7 +31,7 @@ def explain(error: Exception) -> list[str]:
     if found := re.search(r"Could not override '([^']+)'", text):
         return [_unknown_key(found.group(1))]
     if "Ambiguous value" in text and (found := re.search(r"Ambiguous value for argument '([^']+)'", text)):
-        return [f"{found.group(1)}: a list of values makes a sweep; got one without -m. Run: python launch.py -m {found.group(1)}"]
+        return [f"{found.group(1)}: a list of values makes a sweep; got one without -m. Run: python launch.py {program}-m {found.group(1)}"]
     if isinstance(error, OverrideParseException):
         return [f"{error.override}: must have the form key=value; got something else. Quote it for the shell, or see --help."]
     if isinstance(error, OmegaConfBaseException):
@@ -56,7 +56,18 @@ def _unknown_key(key: str) -> str:
     import yaml
 
     group, dot, name = key.partition(".")
-    files = [CONF / "align.yaml"] if not dot else sorted((CONF / group).glob("*.yaml"))
-    known = {str(setting) for file in files for setting in yaml.safe_load(file.read_text(encoding="utf-8"))} - {"_target_", "defaults", "hydra"}
-    known |= set() if dot else {path.name for path in CONF.iterdir() if path.is_dir()}
+    files = [CONF / f"{_program()}.yaml"] if not dot else sorted((CONF / group).glob("*.yaml"))
+    trees = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
+    known = {str(setting) for tree in trees for setting in tree} - {"_target_", "defaults", "hydra"}
+    if not dot:
+        groups = (entry for default in trees[0]["defaults"] if isinstance(default, dict) for entry in default)
+        known |= {entry for entry in groups if "/" not in entry and " " not in entry}
+        known |= {"experiment", "sweeps"} if _program() == "align" else set()
     return f"{key}: must be a setting; got an unknown key. {choose(name if dot else group, known)}"
+
+
+def _program() -> str:
+    """The program that the command line names; the main one without a name, or with one that is none."""
+    given = dict(zip(sys.argv, sys.argv[1:], strict=False))
+    name = (given.get("-cn") or given.get("--config-name") or "align").removesuffix(".yaml")
+    return name if (CONF / f"{name}.yaml").is_file() else "align"

@@ -2,6 +2,7 @@
 
 name: care                       # used in messages and job keys
 source: where it comes from      # optional
+either_order: [[kindness, calm]] # optional: neighbours on the circle that the theory lets change places
 values:
   kindness:
     definition: Being good to others.
@@ -48,6 +49,7 @@ class Theory:
     name: str
     source: str
     specs: tuple[Value, ...]
+    either_order: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def values(self) -> tuple[str, ...]:
@@ -82,9 +84,19 @@ class Theory:
         return {spec.name: float(spec.angle) for spec in self.specs if spec.angle is not None}
 
     @cached_property
+    def angle_orders(self) -> tuple[tuple[float, ...], ...] | None:
+        """Degrees of the V values, in each order that the theory leaves open; None for a theory without a geometry."""
+        if self.angles is None:
+            return None
+        orders = [self.angles]
+        for first, second in self.either_order:
+            orders += [{**angles, first: angles[second], second: angles[first]} for angles in orders]
+        return tuple(tuple(angles[value] for value in self.values) for angles in orders)
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of everything that reaches a prompt or a measure."""
-        return hashlib.sha256(repr((self.name, self.specs)).encode()).hexdigest()
+        return hashlib.sha256(repr((self.name, self.specs, *self.either_order)).encode()).hexdigest()
 
     def spec(self, value: str) -> Value:
         """The value of that name.
@@ -115,14 +127,36 @@ def load_theory(path: Path) -> Theory:
         raise DataError(f"{path}{line}: must be YAML; got {error.problem}. Mend the syntax.") from error
     except (yaml.YAMLError, ValueError) as error:
         raise DataError(f"{path}: must be YAML; got {shown(str(error))}. Mend the syntax.") from error
+    return theory_of(tree, path)
+
+
+def theory_of(tree: Any, path: Path) -> Theory:
+    """Check what a theory file holds.
+
+    Args:
+        path: The file, for messages; its stem is the name of a theory without one.
+    Raises:
+        DataError: It breaks a rule; the message names the place.
+    """
     if not isinstance(tree, Mapping) or not isinstance(tree.get("values"), Mapping) or not tree["values"]:
         raise DataError(f"{path}: needs a mapping `values`; got {shown(tree, 60)}. See vat/theory/schwartz.yaml for the form.")
-    if unknown := set(tree) - {"name", "source", "values"}:
-        raise DataError(f"{path}: knows name, source and values only; got {sorted(map(str, unknown))[0]!r}. Remove it.")
+    if unknown := set(tree) - {"name", "source", "either_order", "values"}:
+        raise DataError(f"{path}: knows name, source, either_order and values only; got {sorted(map(str, unknown))[0]!r}. Remove it.")
     specs = tuple(_value(path, name, node) for name, node in tree["values"].items())
-    theory = Theory(str(tree.get("name") or path.stem), str(tree.get("source") or ""), specs)
+    theory = Theory(
+        str(tree.get("name") or path.stem), str(tree.get("source") or ""), specs, _either_order(path, tree.get("either_order") or [], specs)
+    )
     _check_whole(path, theory)
     return theory
+
+
+def theory_tree(theory: Theory) -> dict[str, Any]:
+    """What a theory file holds, such that `theory_of` makes the same theory of it."""
+    values = {
+        spec.name: {"definition": spec.definition, "direction": spec.direction, "angle": spec.angle, "items": dict(spec.items)}
+        for spec in theory.specs
+    }
+    return {"name": theory.name, "source": theory.source, "either_order": [list(pair) for pair in theory.either_order], "values": values}
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -161,6 +195,15 @@ def _value(path: Path, name: object, node: Any) -> Value:
         raise DataError(f"{where}.angle: must be degrees; got {shown(angle)}. Fix it or leave it out.")
     pairs = tuple((str(item), text.strip()) for item, text in items.items())
     return Value(str(name), node["definition"].strip(), int(direction), None if angle is None else float(angle), pairs)
+
+
+def _either_order(path: Path, node: Any, specs: tuple[Value, ...]) -> tuple[tuple[str, str], ...]:
+    names = {spec.name for spec in specs}
+    pairs = node if isinstance(node, list) else [node]
+    for pair in pairs:
+        if not isinstance(pair, list) or len(pair) != 2 or len(names & set(map(str, pair))) != 2:
+            raise DataError(f"{path}: either_order: holds pairs of two values; got {shown(pair)}. Write [[tradition, conformity]].")
+    return tuple((str(first), str(second)) for first, second in pairs)
 
 
 def _check_whole(path: Path, theory: Theory) -> None:

@@ -39,6 +39,26 @@ class Job:
         self.key = job_key(identity)
         self.folder = root / "jobs" / self.key
 
+    @classmethod
+    def of_key(cls, root: Path, key: str) -> Job | None:
+        """The finished job of that key, or None if it is not there.
+
+        Raises:
+            DataError: Its identity is not what this program writes.
+        """
+        path = root / "jobs" / key / "identity.json"
+        if not path.is_file():
+            return None
+        try:
+            identity = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            identity = None
+        if not isinstance(identity, dict) or job_key(identity) != key:
+            raise DataError(
+                f"{path}: must be JSON of what the key stands for; got a damaged file. Launch the job again."
+            )
+        return cls(root, identity)
+
     @contextlib.contextmanager
     def held(self, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
         """Hold the job's lock; if another process has it, call `waiting` and wait. The system frees it when its owner dies."""
@@ -79,7 +99,7 @@ class Job:
             return None
         try:
             result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             raise DataError(f"{path}: must be JSON as a finished job leaves it; got a damaged file. Delete it to measure again.") from error
         return result
 

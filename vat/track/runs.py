@@ -8,12 +8,14 @@ import json
 import logging
 import os
 import re
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from vat.errors import BackendError, MissingDependency, shown
+from vat.errors import BackendError, DataError, MissingDependency, shown
+from vat.track.files import whole_file
 from vat.track.job import Job
 from vat.track.settings import Tracking
 
@@ -79,6 +81,37 @@ class Runs:
         with self._marked(run_id):
             yield
 
+    def job_of(self, name: str) -> Job:
+        """The finished job of a run, by the run's id or the job's key; if its folder is not on this machine, it is fetched from the run.
+
+        Raises:
+            DataError: There is none.
+        """
+        runs = {run.info.run_id: run for run in self._known.values()}
+        run = self._known.get(name) or runs.get(name)
+        key = run.data.tags[KEY] if run else name
+        job = Job.of_key(self._tracking.folder, key) if re.fullmatch(r"[0-9a-f]{16}", key) else None
+        if job is None and run is not None:
+            job = self._fetched(run)
+        if job is None:
+            where = f"in experiment {self._tracking.experiment}"
+            raise DataError(f"run={name}: must be a finished run or job {where}; got none of that id. Take one from a closing table or from MLflow.")
+        return job
+
+    def _fetched(self, run: Any) -> Job | None:
+        """A job brought back from the artifacts of its run."""
+        folder = self._tracking.folder / "jobs" / run.data.tags[KEY]
+        with self._errors(), tempfile.TemporaryDirectory() as place:
+            for artifact in self._client.list_artifacts(run.info.run_id):
+                self._client.download_artifacts(run.info.run_id, artifact.path, place)
+            ours = (path for path in Path(place).rglob("*") if re.fullmatch(r"(step-\d+/)?[^/]+", path.relative_to(place).as_posix()))
+            for path in sorted((path for path in ours if path.is_file()), key=lambda path: (path.name == "identity.json", path)):
+                step, _, file = path.relative_to(place).as_posix().rpartition("/")  # the identity last: a job that is there is there whole
+                target = folder / (f"steps/{int(step.removeprefix('step-')):06d}" if step else "") / file
+                with whole_file(target) as draft:
+                    draft.write_bytes(path.read_bytes())
+        return Job.of_key(self._tracking.folder, run.data.tags[KEY])
+
     def publish(self, job: Job, description: Description, result: Mapping[str, Any]) -> str:
         """Bring the job's run up to date with its result; returns the run's id. The caller holds the job."""
         from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
@@ -91,7 +124,8 @@ class Runs:
             if self._shows(job, digest):
                 return run_id
         with self._marked(run_id), self._errors():
-            now, there = int(time.time() * 1000), self._points(job)
+            there, latest = self._points(job)
+            now = max(int(time.time() * 1000), latest + 1)  # MLflow shows the point of a step that was logged last
             steps = {int(step): metrics for step, metrics in result["steps"].items()}
             points = [(name, step, value) for step, values in steps.items() for name, value in values.items() if value is not None]
             metrics = [Metric(name, value, now, step) for name, step, value in points if (name, step, value) not in there]
@@ -100,11 +134,13 @@ class Runs:
             logged = self._known[job.key].data.params  # cannot be changed; the same job may go by another name, as a model's other path
             params = [Param(key, str(value)) for key, value in description.params.items() if key not in logged]
             self._client.log_batch(run_id, params=params, tags=[RunTag(NOTE, description.note)])
-            name, digest_of_data = description.data
-            data = Dataset(name=name, digest=digest_of_data[:36], source_type="code", source=json.dumps({"sha256": digest_of_data}))
+            source, digest_of_data = description.data
+            data = Dataset(name=source, digest=digest_of_data[:36], source_type="code", source=json.dumps({"sha256": digest_of_data}))
             self._client.log_inputs(run_id, [DatasetInput(data)])
             for step in steps:
                 self._client.log_artifacts(run_id, str(job.step_folder(step)), artifact_path=f"step-{step}")
+            for name in ("identity.json", "result.json"):
+                self._client.log_artifact(run_id, str(job.folder / name))
             self._client.set_tag(run_id, RESULT, digest)
             if ERROR in self._known[job.key].data.tags:
                 self._client.delete_tag(run_id, ERROR)
@@ -129,11 +165,13 @@ class Runs:
                 self._client.set_terminated(run_id, status)
             raise
 
-    def _points(self, job: Job) -> set[tuple[str, int, float]]:
-        """What the run holds already, as (metric, step, value): a publication that was cut short, or an earlier measurement."""
+    def _points(self, job: Job) -> tuple[set[tuple[str, int, float]], int]:
+        """What the run shows already, as (metric, step, value), and when the last of it was logged, in ms."""
         run = self._known[job.key]
         histories = (self._client.get_metric_history(run.info.run_id, name) for name in run.data.metrics)
-        return {(point.key, point.step, point.value) for history in histories for point in history}
+        points = sorted((point for history in histories for point in history), key=lambda point: int(point.timestamp))
+        shown = {(point.key, point.step): point.value for point in points}
+        return {(name, step, value) for (name, step), value in shown.items()}, points[-1].timestamp if points else 0
 
     def _shows(self, job: Job, digest: str) -> bool:
         """Whether the job's run, as last seen, is finished with this result."""

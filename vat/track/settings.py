@@ -29,6 +29,11 @@ class Tracking:
         """Where MLflow keeps runs: as configured, or sqlite in the root."""
         return self.uri or f"sqlite:///{self.folder / 'mlflow.db'}?timeout=60"
 
+    def require(self) -> None:
+        """Raises a ConfigError if nothing was ever kept here, so that looking for a run does not make a store."""
+        if self.uri is None and not (self.folder / "mlflow.db").is_file():
+            raise ConfigError(f"tracking.root: must be where runs are kept; got {self.folder}, which holds none. Use tracking.root=<folder>.")
+
     def check(self) -> None:
         """Write into the root once, and leave nothing behind, not even the root if it was not there.
 
