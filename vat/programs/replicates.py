@@ -18,7 +18,7 @@ from vat.programs.record import shifted_of
 _CELL = ("model", "value", "direction", "strategy", "shots", "settings")
 _LEFT = {"model", "value", "strategy", "first", "second", "with"}
 _OF: tuple[Of, Of] = ("gain", "nvat")
-_NOTE = "95% intervals and p-values over replicates and scenes; {} are few: the test then rejects up to 12% instead of 5%"
+_FEW = {1: "this draw only, not the method: add replicate=0,1,2,3", 2: "over replicates and scenes; with 2 replicates p < 0.05 comes in 10%, not 5%"}
 
 
 def false_discoveries(rows: Sequence[Mapping[str, Any]]) -> list[float | None]:
@@ -86,7 +86,7 @@ def _differences(cells: Mapping[tuple[Any, ...], Mapping[Any, Shifted]]) -> str:
         for n, (what, count, gain, tax) in enumerate(found)
     ]  # fmt: skip
     fewest = min(count for _, count, *_ in found)
-    note = "this draw only, not the method: add replicate=0,1,2,3" if fewest == 1 else _NOTE.format("2 or 3 replicates")
+    note = _FEW.get(fewest, "over replicates and scenes")
     return f"First minus second strategy on the same scenes ({note}):\n\n{plain_table(header, lines, left=_LEFT)}"
 
 

@@ -54,9 +54,7 @@ class Job:
         except ValueError:
             identity = None
         if not isinstance(identity, dict) or job_key(identity) != key:
-            raise DataError(
-                f"{path}: must be JSON of what the key stands for; got a damaged file. Launch the job again."
-            )
+            raise DataError(f"{path}: must be JSON of what the key stands for; got a damaged file. Launch the job again.")
         return cls(root, identity)
 
     @contextlib.contextmanager
