@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import kendalltau, spearmanr
 
 from vat.errors import DataError
-from vat.measure.coupling import centred_ranks, couple, coupling_matrix, pearson
+from vat.measure.coupling import centred_ranks, couple, coupling_batch, coupling_matrix, pearson
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "couplings.json").read_text(encoding="utf-8"))
 METHODS = ("spearman", "kendall")
@@ -161,3 +161,21 @@ def test_shifts_that_cannot_be_coupled_are_refused_in_one_line(shift, rule, meth
 def test_an_unknown_method_is_refused():
     with pytest.raises(DataError, match="method: must be one of spearman, kendall; got 'pearson'"):
         coupling_matrix(np.eye(4), method="pearson")
+
+
+@pytest.mark.parametrize(("runs", "scenes"), [(1, 3), (7, 40), (300, 12)])
+def test_a_batch_of_runs_couples_as_each_of_them(runs, scenes):
+    shift = np.stack([tied_shifts(seed, scenes=scenes) for seed in range(runs)])
+    shift[0, :, 1] = 0.25  # a value that never moves
+    if runs > 2:
+        shift[2, 1, 0] = np.nan
+    np.testing.assert_allclose(coupling_batch(shift), [coupling_matrix(run) for run in shift], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("shift", "rule"),
+    [(np.zeros((2, 2, 3)), "at least 3 scenes"), (np.zeros((5, 3)), "as .runs, scenes, values."), (np.full((1, 4, 2), np.inf), "finite")],
+)
+def test_a_batch_that_is_none_is_refused_in_one_line(shift, rule):
+    with pytest.raises(DataError, match=rf"^shift_SV: [^\n]*{rule}[^\n]*; got [^\n]+\.$"):
+        coupling_batch(shift)
