@@ -121,9 +121,16 @@ def test_no_measure_changes_the_states(name: str, measures: dict[str, Measure]) 
     np.testing.assert_equal(states._asdict(), kept._asdict())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_measure_reads_the_factors_that_scenes_have(name: str, measures: dict[str, Measure]) -> None:
-    measures[name].check(("topic", "country", "season"))
+def test_the_tax_alone_refuses_scenes_that_lack_a_factor_it_is_cleared_of(measures: dict[str, Measure]) -> None:
+    refused = []
+    for name, measure in measures.items():
+        measure.check(("topic", "country", "season"))  # more than it needs is no fault
+        try:
+            measure.check(("topic",))
+        except DataError as error:
+            refused.append((name, str(error)))
+    assert [name for name, _ in refused] == ["tax"]
+    assert refused[0][1].startswith("measure.tax.factors: must be of what scenes share; got 'country'. ")
 
 
 def test_the_tax_is_a_report(measures: dict[str, Measure]) -> None:

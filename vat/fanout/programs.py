@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from vat.errors import ConfigError, VatError, choose
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+
+Spec = TypeVar("Spec")
 
 
 def run(
@@ -34,12 +37,7 @@ def _align(cfgs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], given
     from vat.config import read
     from vat.fanout.sweep import run_points
 
-    specs, found = [], list(faults)
-    for cfg in cfgs:
-        try:
-            specs.append(read(cfg))
-        except VatError as error:
-            found += str(error).splitlines()
+    specs, found = _read_each(cfgs, read, faults)
     name = cfgs[0].get("sweep") if cfgs else None
     if overrides:
         name = name or _name(given)
@@ -51,16 +49,22 @@ def _measure(cfgs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], giv
     from vat.config import read_measure
     from vat.programs.measure import measure_again
 
-    specs, found = [], list(faults)
-    for cfg in cfgs:
-        try:
-            specs.append(read_measure(cfg))
-        except VatError as error:
-            found += str(error).splitlines()
+    specs, found = _read_each(cfgs, read_measure, faults)
     if found:
         raise ConfigError("\n".join(found))
     measure_again(specs)
     return True
+
+
+def _read_each(cfgs: Sequence[DictConfig], read: Callable[[DictConfig], Spec], faults: Sequence[str]) -> tuple[list[Spec], list[str]]:
+    """The points that can be read, and the faults of all others together."""
+    specs, found = [], list(faults)
+    for cfg in cfgs:
+        try:
+            specs.append(read(cfg))
+        except VatError as error:
+            found += str(error).splitlines()
+    return specs, found
 
 
 _PROGRAMS: dict[str, Callable[[Sequence[DictConfig], Sequence[Sequence[str]], Sequence[str], Sequence[str]], bool]] = {
