@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from vat.config import AlignSpec, read
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models: threads that wait for each other on a busy machine cost more than they give
 ROOT = Path(__file__).parents[1]
 
 

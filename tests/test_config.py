@@ -19,9 +19,16 @@ CHOSEN = {
 }  # fmt: skip
 
 
+def loaded(path: Path) -> DictConfig:
+    """A yaml upon those of its group that it is made from."""
+    node = OmegaConf.load(path)
+    below = [loaded(path.with_name(f"{name}.yaml")) for name in node.pop("defaults", []) if name != "_self_"]
+    return OmegaConf.merge(*below, node)
+
+
 def option(group: str, name: str) -> dict:
     """A yaml as Hydra would give it, what must be given being given."""
-    node = OmegaConf.load(CONF / group / f"{name}.yaml")
+    node = loaded(CONF / group / f"{name}.yaml")
     for key in node:
         if OmegaConf.is_missing(node, key):
             node[key] = "given"

@@ -32,7 +32,7 @@ BAD = {
     "null": (["model=null"], "config: must compose; got 'Config group override must be a string or a list. Got NoneType'. See --help."),
     "key": (["valu=power"], "valu: must be a setting; got an unknown key. Did you mean value?"),
     "nested key": (["model.dtpe=float32"], "model.dtpe: must be a setting; got an unknown key. Did you mean dtype?"),
-    "added key": (["+model.foo=1"], "model.foo: no such setting; got 1. Choose from batch_tokens"),
+    "added key": (["+model.foo=1"], "model.foo: no such setting; got 1. Choose from attention"),
     "new key": (["+shot=8"], "shot: must be a setting; got an unknown key. Did you mean shots?"),
     "type": (["shots=abc"], "strategy.shots: should be a valid integer, unable to parse string as an integer; got 'abc'. See conf/strategy/."),
     "choice": (["elicit.format=plan"], "elicit.format: should be 'chat' or 'plain'; got 'plan'. See conf/elicit/."),
@@ -117,7 +117,7 @@ def test_a_theory_and_a_table_of_ones_own_need_no_python(tmp_path: Path) -> None
 
 
 def test_a_job_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(tmp_path: Path) -> None:
-    arguments = ["data.limit=30", "shots=8", *TAX, "cluster.cpus=1"]
+    arguments = ["data.limit=150", "shots=8", *TAX, "cluster.cpus=1"]
     (tmp_path / "calm").mkdir()
     (tmp_path / "killed").mkdir()
     assert launch(*arguments, cwd=tmp_path / "calm").returncode == 0

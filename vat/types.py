@@ -5,6 +5,7 @@ Shapes: N probes, 5 rating labels.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -56,15 +57,55 @@ class Prompt(NamedTuple):
     labels: tuple[str, ...]
 
 
-class LabelScores(NamedTuple):
-    """A model's answers to N prompts.
+class Answers(NamedTuple):
+    """What a model answered to N prompts.
 
-    probability_N5: probability of each label given that one of them is the answer; a row of NaN if there was no answer.
-    mass_N: probability that the answer is one of the five labels at all, in [0, 1].
+    probability_N5: probability of each label given that one of them is the answer; a row of NaN where the model gave none.
+    mass_N: probability that the answer is one of the five labels at all, in [0, 1]; NaN where the model gave none.
+    text_N: what it wrote; "" where only its next token was looked at.
+    tokens_N2: tokens read and written, as a server counts them; NaN where nobody counts.
     """
 
     probability_N5: Floats
     mass_N: Floats
+    text_N: tuple[str, ...]
+    tokens_N2: Floats
+
+
+class Answered(NamedTuple):
+    """Answers to some of the prompts that a model was given: `rows` says which, `answers` what, in the same order."""
+
+    rows: Sequence[int]
+    answers: Answers
+
+    def without(self, rows: Collection[int]) -> Answered:
+        """The same, less some of the prompts."""
+        at = [n for n, row in enumerate(self.rows) if row not in rows]
+        probability_N5, mass_N, text_N, tokens_N2 = self.answers
+        return Answered([self.rows[n] for n in at], Answers(probability_N5[at], mass_N[at], tuple(text_N[n] for n in at), tokens_N2[at]))
+
+
+def answers_of(probability_N5: Floats | None, mass_N: Floats | None, *, text_N: Sequence[str] = (), tokens_N2: Floats | None = None) -> Answers:
+    """Answers of a model that gives only some of the columns; the others are what stands for "not given"."""
+    count = len(text_N) if mass_N is None else len(mass_N)
+    return Answers(
+        np.full((count, len(LABELS)), np.nan) if probability_N5 is None else probability_N5,
+        np.full(count, np.nan) if mass_N is None else mass_N,
+        tuple(text_N) or ("",) * count,
+        np.full((count, 2), np.nan) if tokens_N2 is None else tokens_N2,
+    )
+
+
+def gathered(count: int, parts: Iterable[Answered]) -> Answers:
+    """Parts that together answer `count` prompts, as answers in the order of the prompts."""
+    whole = answers_of(np.full((count, len(LABELS)), np.nan), np.full(count, np.nan))
+    texts = list(whole.text_N)
+    for rows, answers in parts:
+        at = list(rows)
+        whole.probability_N5[at], whole.mass_N[at], whole.tokens_N2[at] = answers.probability_N5, answers.mass_N, answers.tokens_N2
+        for row, text in zip(at, answers.text_N, strict=True):
+            texts[row] = text
+    return whole._replace(text_N=tuple(texts))
 
 
 @dataclass(frozen=True)

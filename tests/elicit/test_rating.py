@@ -1,21 +1,22 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
-from vat.elicit.rating import PART, RatingElicitation
-from vat.errors import BackendError
-from vat.models.base import Progress
-from vat.models.scripted import ScriptedModel
+from vat.elicit.rating import RatingElicitation
+from vat.errors import BackendError, ConfigError
+from vat.models.base import NOTHING_KEPT, Kept
+from vat.models.scripted import BATCH, ScriptedModel
 from vat.theory.schwartz import SCHWARTZ
-from vat.types import LabelScores, Probe, Prompt, Shot
+from vat.types import Answered, Answers, Floats, Probe, Prompt, Shot, answers_of, gathered
 
-ELICIT = RatingElicitation(format="chat", name_item=True, reversed=False, wording=0, min_mass=0.5, max_missing=0.2)
-PROBES = [Probe(f"s{n}", "c", "t", f"scene {n}", SCHWARTZ.items[n % 56], 1 if n % 2 else -1, f"I do {n}.") for n in range(PART + 300)]
+ELICIT = RatingElicitation(
+    mode="direct", format="chat", name_item=True, reversed=False, wording=0, min_mass=0.5, max_missing=0.2, answer_tokens=16, reasoning_tokens=64
+)
+PROBES = [Probe(f"s{n}", "c", "t", f"scene {n}", SCHWARTZ.items[n % 56], 1 if n % 2 else -1, f"I do {n}.") for n in range(BATCH + 300)]
 
 
 class Fixed(ScriptedModel):
@@ -25,25 +26,51 @@ class Fixed(ScriptedModel):
         super().__init__(sway=0.0, refusals=0.0, fails_on="")
         self.__dict__.update(probability_5=probability_5, mass=mass, dies_after=dies_after, asked=[])
 
-    def rate(self, prompts: Sequence[Prompt], progress: Progress = lambda done: None) -> LabelScores:
-        if len(self.asked) >= self.dies_after:
-            raise KeyboardInterrupt
-        self.asked.append(len(prompts))
-        progress(len(prompts))
-        return LabelScores(np.tile(self.probability_5, (len(prompts), 1)), np.full(len(prompts), self.mass))
+    def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
+        for rows, answers in super().ratings(prompts, max_new_tokens=max_new_tokens, kept=kept):
+            if len(self.asked) >= self.dies_after:
+                raise KeyboardInterrupt
+            self.asked.append(len(rows))
+            fixed = np.tile(np.array(self.probability_5, dtype=float), (len(rows), 1))
+            yield Answered(rows, answers_of(fixed, np.full(len(rows), self.mass), text_N=answers.text_N))
+
+
+class Says(ScriptedModel):
+    """Writes the same text to everything, and gives no probabilities."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(sway=0.0, refusals=0.0, fails_on="")
+        self.__dict__.update(text=text, asked=[])
+
+    def texts(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
+        self.asked.append((max_new_tokens, prompts[0]))
+        yield Answered(range(len(prompts)), answers_of(None, None, text_N=[self.text] * len(prompts)))
+
+    ratings = texts
 
 
 class Memory:
-    """A store that keeps its parts, as a job's folder does."""
+    """A store that keeps its answers, as a job's folder does."""
 
     def __init__(self) -> None:
-        self.parts: dict[Any, LabelScores] = {}
+        self.kept: dict[Prompt, Answers] = {}
+        self.closed = 0
 
-    def read(self, part: int, prompts: Sequence[Prompt]) -> LabelScores | None:
-        return self.parts.get((part, tuple(prompts)))
+    def read(self, prompts: Sequence[Prompt]) -> Answered:
+        rows = [row for row, prompt in enumerate(prompts) if prompt in self.kept]
+        parts = [Answered([n], self.kept[prompts[row]]) for n, row in enumerate(rows)]
+        return Answered(rows, gathered(len(rows), parts))
 
-    def write(self, part: int, prompts: Sequence[Prompt], scores: LabelScores) -> None:
-        self.parts[part, tuple(prompts)] = scores
+    def write(self, prompts: Sequence[Prompt], answers: Answers) -> None:
+        for n, prompt in enumerate(prompts):
+            assert prompt not in self.kept, "asked twice"
+            self.kept[prompt] = Answers(answers.probability_N5[[n]], answers.mass_N[[n]], answers.text_N[n : n + 1], answers.tokens_N2[[n]])
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def tokens(self) -> tuple[float, float]:
+        return 0.0, 0.0
 
 
 @pytest.mark.parametrize(
@@ -77,7 +104,7 @@ def test_a_model_without_an_answer_is_missing() -> None:
 
 
 def test_too_many_missing_answers_fail_and_show_what_the_model_said() -> None:
-    with pytest.raises(BackendError, match=r"at most 20% of answers missing; got 3[0-9]%, as .*I would rather not say") as caught:
+    with pytest.raises(BackendError, match=r"at most 20% of answers missing; got 3\d% \(3\d% not one of the five\), as .*I would rather") as caught:
         ELICIT.judge(ScriptedModel(sway=0, refusals=0.35, fails_on=""), PROBES[:400], (), SCHWARTZ)
     assert "\n" not in str(caught.value)
 
@@ -97,6 +124,7 @@ def test_an_interrupted_job_goes_on_after_its_last_part_and_ends_with_the_same_a
     model, seen = Fixed((0.1, 0.2, 0.3, 0.3, 0.1)), []
     judged = ELICIT.judge(model, PROBES, shots, SCHWARTZ, store=store, progress=seen.append)
     assert model.asked == [300]
+    assert store.closed == 2, "also when it was interrupted"
     assert sum(seen) == len(PROBES)
     undisturbed = ELICIT.judge(Fixed((0.1, 0.2, 0.3, 0.3, 0.1)), PROBES, shots, SCHWARTZ)
     np.testing.assert_array_equal(judged.probability_N5, undisturbed.probability_N5)
@@ -104,5 +132,74 @@ def test_an_interrupted_job_goes_on_after_its_last_part_and_ends_with_the_same_a
 
 def test_what_decides_only_whether_answers_are_accepted_is_no_part_of_the_identity() -> None:
     assert replace(ELICIT, max_missing=0.9).identity() == ELICIT.identity()
-    for change in ({"format": "plain"}, {"name_item": False}, {"reversed": True}, {"wording": 2}, {"min_mass": 0.4}):
+    for change in (
+        {"format": "plain"},
+        {"name_item": False},
+        {"reversed": True},
+        {"wording": 2},
+        {"min_mass": 0.4},
+        {"mode": "text"},
+        {"answer_tokens": 8},
+    ):
         assert replace(ELICIT, **change).identity() != ELICIT.identity(), change
+
+
+@pytest.mark.parametrize(("reversed", "rating"), [(False, 4), (True, 2)])
+def test_a_model_that_writes_is_read_and_has_no_expected_rating(reversed: bool, rating: int) -> None:
+    for mode in ("direct", "text"):
+        judged = replace(ELICIT, mode=mode, reversed=reversed).judge(Says("I would give this a 4."), PROBES[:6], (), SCHWARTZ)
+        assert (judged.rating_N == rating).all()
+        assert np.isnan(judged.expected_N).all()
+        assert np.isnan(judged.probability_N5).all()
+
+
+def test_words_of_the_scale_are_read_as_the_scale_was_printed() -> None:
+    judged = replace(ELICIT, mode="text", reversed=True).judge(Says("Strongly agree"), PROBES[:6], (), SCHWARTZ)
+    assert (judged.rating_N == 5).all(), "1 on the reversed scale"
+
+
+def test_reasons_are_asked_for_given_room_and_not_taken_for_the_answer() -> None:
+    model = Says("<think>First I thought 1.</think>Two of my friends would. \nAnswer: 5")
+    judged = replace(ELICIT, mode="reasoned").judge(model, PROBES[:6], [Shot(PROBES[7], 2)], SCHWARTZ)
+    assert (judged.rating_N == 5).all()
+    [(tokens, prompt)] = model.asked
+    assert tokens == 64
+    assert "Answer: and one number" in prompt.messages[0].content
+    assert prompt.messages[1].content == "Answer: 2", "examples have the form that is asked for"
+
+
+def test_a_thought_that_ran_out_of_tokens_is_missing_and_said_so() -> None:
+    with pytest.raises(BackendError, match=r"got 100% \(100% cut short\), as \['<think>On the one hand 3"):
+        replace(ELICIT, mode="reasoned").judge(Says("<think>On the one hand 3"), PROBES[:6], (), SCHWARTZ)
+
+
+def test_reasons_need_turns() -> None:
+    with pytest.raises(ConfigError, match=r"^elicit\.mode=reasoned: needs turns; got elicit\.format=plain\. Use elicit\.format=chat\.$"):
+        replace(ELICIT, mode="reasoned", format="plain").check(Says(""), PROBES[0], (), SCHWARTZ)
+
+
+def test_the_same_question_is_asked_once_and_answers_all_its_probes() -> None:
+    model, seen, twice = Fixed((0, 0, 0, 1, 0)), [], [*PROBES[:5], *PROBES[:5]]
+    judged = ELICIT.judge(model, twice, (), SCHWARTZ, progress=seen.append)
+    assert model.asked == [5]
+    assert sum(seen) == 10
+    assert judged.probes == tuple(twice)
+    assert (judged.rating_N == 4).all()
+
+
+def test_answers_are_given_to_their_own_probes_in_whatever_order_they_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = ELICIT.judge(ScriptedModel(sway=0, refusals=0, fails_on=""), PROBES[:200], (), SCHWARTZ).probability_N5
+    real = ScriptedModel.ratings
+
+    def shuffled(self: ScriptedModel, prompts: Sequence[Prompt], **options: object) -> Iterator[Answered]:
+        order = np.random.default_rng(0).permutation(len(prompts))
+        [(_, whole)] = real(self, prompts, **options)  # type: ignore[arg-type]
+        for rows in np.array_split(order, 7):
+            yield Answered(rows.tolist(), _taken(whole, rows))
+
+    def _taken(whole: Answers, rows: Floats) -> Answers:
+        return answers_of(whole.probability_N5[rows], whole.mass_N[rows])
+
+    monkeypatch.setattr(ScriptedModel, "ratings", shuffled)
+    judged = ELICIT.judge(ScriptedModel(sway=0, refusals=0, fails_on=""), PROBES[:200], (), SCHWARTZ)
+    np.testing.assert_array_equal(judged.probability_N5, expected)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,17 @@ from vat.models.tiny import FOLDER
 def local() -> Callable[..., HFModel]:
     """model=hf for a directory."""
 
-    def made(folder: Path = FOLDER, batch_tokens: int = 8192) -> HFModel:
-        return HFModel(name=str(folder), revision=None, dtype="float32", device="cpu", batch_tokens=batch_tokens, template_options={})
+    def made(folder: Path = FOLDER, **changes: Any) -> HFModel:
+        settings = {
+            "revision": None,
+            "adapter": None,
+            "dtype": "float32",
+            "device": "cpu",
+            "memory_gib": 1.0,
+            "attention": "auto",
+            "template_options": {},
+        }
+        return HFModel(name=str(folder), **(settings | changes))
 
     return made
 

@@ -59,7 +59,7 @@ def mlruns(tmp_path: Path, template: Path) -> Path:
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ScriptedModel, "rate", lambda *arguments: pytest.fail("the model was asked"))
+    monkeypatch.setattr(ScriptedModel, "ratings", lambda *arguments, **options: pytest.fail("the model was asked"))
 
 
 @pytest.fixture
@@ -333,10 +333,10 @@ def test_a_sweep_is_no_job(job: str, again: Launch, mlruns: Path) -> None:
 
 @pytest.mark.parametrize("by", ["job", "run"])
 def test_a_job_that_did_not_finish_is_one_line(by: str, launch: Launch, again: Launch, mlruns: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(*arguments: object) -> None:
+    def breaks(*arguments: object, **options: object) -> None:
         raise BackendError("model scripted: must answer; got silence. Wake it.")
 
-    monkeypatch.setattr(ScriptedModel, "rate", breaks)
+    monkeypatch.setattr(ScriptedModel, "ratings", breaks)
     launch(*JOB, "value=hedonism")
     key, run = next((key, run) for key, run in all_runs(mlruns).items() if run.info.status == "FAILED")
     before = files(mlruns, "")

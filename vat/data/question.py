@@ -24,6 +24,8 @@ INSTRUCTIONS = (
 POINTS = ("strongly disagree", "disagree", "neither agree nor disagree", "agree", "strongly agree")
 ANSWER_WITH = "Answer with one number only:"
 CUE = "Your answer:"
+REASON_FIRST = "First think it through in a few sentences. Then give your answer on a last line of its own, as Answer: and one number:"
+REASON_CUE = "Your thoughts, then your answer:"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Question:
     reversed: print the scale the other way round, 1 for strongly agree.
     wording: which of INSTRUCTIONS.
     definitions: item → definition.
+    reasoned: ask for the reasons before the answer.
     """
 
     format: Literal["chat", "plain"]
@@ -42,12 +45,13 @@ class Question:
     reversed: bool
     wording: int
     definitions: dict[str, str]
+    reasoned: bool = False
 
     def prompt(self, probe: Probe, shots: Sequence[Shot] = ()) -> Prompt:
         """The prompt for one probe, after `shots` with their ratings."""
         blocks = ["\n".join(self.block(shot.probe)) for shot in shots] + ["\n".join(self.block(probe))]
         blocks[0] = "\n".join(self.opening()) + f"\n\n{blocks[0]}"
-        answers = [str(self.printed(shot.rating)) for shot in shots]
+        answers = [("Answer: " if self.reasoned else "") + str(self.printed(shot.rating)) for shot in shots]
         if self.format == "plain":
             examples = [f"{block} {answer}" for block, answer in zip(blocks, answers, strict=False)]
             return Prompt((), "\n\n".join([*examples, blocks[-1]]), tuple(f" {label}" for label in LABELS))
@@ -62,12 +66,16 @@ class Question:
 
     def opening(self) -> list[str]:
         """The lines that come first: instruction and scale."""
-        points = reversed(POINTS) if self.reversed else POINTS
-        return [INSTRUCTIONS[self.wording], ANSWER_WITH, *(f"{label} = {point}" for label, point in zip(LABELS, points, strict=True))]
+        how = REASON_FIRST if self.reasoned else ANSWER_WITH
+        return [INSTRUCTIONS[self.wording], how, *(f"{label} = {point}" for point, label in self.points().items())]
+
+    def points(self) -> dict[str, int]:
+        """The points of the scale in words, and the number that is printed for each."""
+        return dict(zip(reversed(POINTS) if self.reversed else POINTS, LABELS, strict=True))
 
     def block(self, probe: Probe) -> list[str]:
         """The lines about one probe."""
         lines = [f"Situation: {probe.scene}", f"Action: {probe.action}"]
         if self.name_item:
             lines.append(f"Value at stake: {probe.item} - {self.definitions[probe.item]}")
-        return [*lines, CUE]
+        return [*lines, REASON_CUE if self.reasoned else CUE]

@@ -5,6 +5,8 @@ Shapes: N probes, 5 labels.
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -13,14 +15,13 @@ from pydantic import Field
 
 from vat.data.question import INSTRUCTIONS, VERSION, Question
 from vat.elicit.base import AnswerStore, NoStore
-from vat.errors import BackendError
-from vat.models.base import Model, Progress
+from vat.elicit.reader import Reading, read_answer
+from vat.errors import BackendError, ConfigError
+from vat.models.base import Kept, Model, Progress
 from vat.settings import settings
 from vat.theory.base import Theory
-from vat.types import LABELS, Judgements, LabelScores, Probe, Prompt, Shot
+from vat.types import LABELS, Answers, Judgements, Probe, Prompt, Shot, gathered
 
-PART = 1120
-"""Prompts of one part: answers are planned, computed and kept in parts, so that a resumed job has the bits of an undisturbed one."""
 PREFERENCE = (3, 2, 4, 1, 5)
 """Which label wins a tie of the mode: the nearest to 3, then the lower."""
 
@@ -29,28 +30,48 @@ PREFERENCE = (3, 2, 4, 1, 5)
 class RatingElicitation:
     """How answers are asked for and read.
 
+    mode: `direct` asks for the probabilities of the five numbers as the next thing said (and reads a text where a model gives none), `text` reads
+        what the model writes, `reasoned` what it writes after its reasons.
     format, name_item, reversed, wording: as in `Question`.
+    answer_tokens, reasoning_tokens: how much a model may write, without and with reasons.
     min_mass: least probability on the five labels for an answer to count.
     max_missing: largest share of missing answers; above it a job fails.
     """
 
+    mode: Literal["direct", "text", "reasoned"]
     format: Literal["chat", "plain"]
     name_item: bool
     reversed: bool
     wording: Annotated[int, Field(ge=0, lt=len(INSTRUCTIONS))]
     min_mass: Annotated[float, Field(ge=0, le=1)]
     max_missing: Annotated[float, Field(ge=0, le=1)]
+    answer_tokens: Annotated[int, Field(ge=1)]
+    reasoning_tokens: Annotated[int, Field(ge=1)]
 
     def identity(self) -> dict[str, object]:
         """What determines the answers and how they are read; `max_missing` only decides whether they are accepted."""
         return {
-            "prompt_version": VERSION, "format": self.format, "name_item": self.name_item, "reversed": self.reversed,
-            "wording": self.wording, "min_mass": self.min_mass,
+            "prompt_version": VERSION, "mode": self.mode, "format": self.format, "name_item": self.name_item, "reversed": self.reversed,
+            "wording": self.wording, "min_mass": self.min_mass, "max_tokens": self._tokens,
         }  # fmt: skip
+
+    @property
+    def _tokens(self) -> int:
+        return self.reasoning_tokens if self.mode == "reasoned" else self.answer_tokens
 
     def question(self, theory: Theory) -> Question:
         """The question as configured, for a theory's items."""
-        return Question(self.format, self.name_item, self.reversed, self.wording, theory.definitions)
+        return Question(self.format, self.name_item, self.reversed, self.wording, theory.definitions, self.mode == "reasoned")
+
+    def check(self, model: Model, probe: Probe, shots: Sequence[Shot], theory: Theory) -> None:
+        """Find out, before long work starts, whether the model can be asked about a probe.
+
+        Raises:
+            ConfigError, BackendError: It cannot.
+        """
+        if self.mode == "reasoned" and self.format == "plain":
+            raise ConfigError("elicit.mode=reasoned: needs turns; got elicit.format=plain. Use elicit.format=chat.")
+        model.check(self.question(theory).prompt(probe, shots), max_new_tokens=0 if self.mode == "direct" else self._tokens)
 
     def judge(
         self,
@@ -69,35 +90,56 @@ class RatingElicitation:
         Raises:
             ConfigError, BackendError: The model cannot be asked or answers too little; nothing that it did answer is lost.
         """
-        store, question = store or NoStore(), self.question(theory)
+        question = self.question(theory)
         prompts = [question.prompt(probe, shots) for probe in probes]
-        scores = []
-        for part, start in enumerate(range(0, len(prompts), PART)):
-            asked = prompts[start : start + PART]
-            kept = store.read(part, asked)
-            if kept is None:
-                kept = model.rate(asked, progress)
-                store.write(part, asked, kept)
-            else:
-                progress(len(asked))
-            scores.append(kept)
-        judgements = self._read(tuple(probes), LabelScores(*(np.concatenate(column) for column in zip(*scores, strict=True))))
+        different = list(dict.fromkeys(prompts))
+        answers = self._answers(model, different, store or NoStore(), progress)
+        progress(len(prompts) - len(different))
+        row_of = {prompt: row for row, prompt in enumerate(different)}
+        rows = [row_of[prompt] for prompt in prompts]
+        probability_N5, mass_N, text_N, tokens_N2 = answers
+        answers = Answers(probability_N5[rows], mass_N[rows], tuple(text_N[row] for row in rows), tokens_N2[rows])
+        readings = [read_answer(text, question.points()) if text else None for text in answers.text_N]
+        judgements = self._read(tuple(probes), answers, readings)
         if judgements.missing_rate > self.max_missing:
-            raise BackendError(self._complaint(model, prompts, judgements))
+            raise BackendError(self._complaint(model, prompts, judgements, answers, readings))
         return judgements
 
-    def _read(self, probes: tuple[Probe, ...], scores: LabelScores) -> Judgements:
-        probability_N5 = scores.probability_N5[:, ::-1] if self.reversed else scores.probability_N5
-        missing_N = np.isnan(probability_N5).any(axis=1) | ~(scores.mass_N >= self.min_mass)
+    def _answers(self, model: Model, prompts: Sequence[Prompt], store: AnswerStore, progress: Progress) -> Answers:
+        """Answers to all prompts, of which the store's are not asked for again."""
+        known = store.read(prompts)
+        progress(len(known.rows))
+        asked = model.ratings if self.mode == "direct" else model.texts
+        parts = [known]
+        with contextlib.closing(store):
+            for part in asked(prompts, max_new_tokens=self._tokens, kept=Kept(frozenset(known.rows), store.tokens())):
+                store.write([prompts[row] for row in part.rows], part.answers)
+                progress(len(part.rows))
+                parts.append(part)
+        assert sum(len(part.rows) for part in parts) == len(prompts)
+        return gathered(len(prompts), parts)
+
+    def _read(self, probes: tuple[Probe, ...], answers: Answers, readings: Sequence[Reading | None]) -> Judgements:
+        """The mode of the probabilities where there are any, else what was read."""
+        flipped = slice(None, None, -1 if self.reversed else 1)
+        probability_N5 = answers.probability_N5[:, flipped]
         preferred = np.array(PREFERENCE)
         mode_N = preferred[np.argmax(np.nan_to_num(probability_N5)[:, preferred - 1], axis=1)].astype(float)
-        expected_N = probability_N5 @ np.array(LABELS, dtype=float)
-        return Judgements(probes, np.where(missing_N, np.nan, mode_N), np.where(missing_N, np.nan, expected_N), probability_N5, scores.mass_N)
+        said_N = np.array([reading.label if reading and reading.label else np.nan for reading in readings], dtype=float)
+        told_N = ~np.isnan(probability_N5).any(axis=1)
+        rating_N = np.where(told_N, np.where(answers.mass_N >= self.min_mass, mode_N, np.nan), 6 - said_N if self.reversed else said_N)
+        expected_N = np.where(np.isnan(rating_N), np.nan, probability_N5 @ np.array(LABELS, dtype=float))
+        return Judgements(probes, rating_N, expected_N, probability_N5, answers.mass_N)
 
-    def _complaint(self, model: Model, prompts: Sequence[Prompt], judgements: Judgements) -> str:
+    def _complaint(
+        self, model: Model, prompts: Sequence[Prompt], judgements: Judgements, answers: Answers, readings: Sequence[Reading | None]
+    ) -> str:
         missing = np.flatnonzero(np.isnan(judgements.rating_N))
-        said = [" ".join(text.split())[:60] for text in model.generate([prompts[n] for n in missing[:3]], max_new_tokens=24)]
+        why = Counter(reading.why if (reading := readings[int(n)]) else "not one of the five" for n in missing)
+        few = missing[:3]
+        texts = [answers.text_N[n] for n in few] if any(readings) else model.generate([prompts[n] for n in few], max_new_tokens=24)
+        kinds = ", ".join(f"{count / len(prompts):.0%} {kind}" for kind, count in why.most_common())
         return (
-            f"model {model.label}: may leave at most {self.max_missing:.0%} of answers missing; got {judgements.missing_rate:.0%}, as {said}. "
-            "Use another elicit.format or model, or raise elicit.max_missing."
+            f"model {model.label}: may leave at most {self.max_missing:.0%} of answers missing; got {judgements.missing_rate:.0%} ({kinds}), "
+            f"as {[' '.join(text.split())[-60:] for text in texts]}. Use another elicit.mode, elicit.format or model, or raise elicit.max_missing."
         )

@@ -9,7 +9,7 @@ from typing import Any
 from vat.analyse.table import closing_table, described
 from vat.config import AlignSpec
 from vat.errors import ConfigError, VatError
-from vat.programs.align import align, baseline_of, describe, is_current, job_of, power_of, preflight
+from vat.programs.align import align, baseline_of, describe, is_current, job_of, power_of, preflight, usage_of
 from vat.programs.replicates import false_discoveries, replicate_tables
 from vat.track.job import Job
 from vat.track.runs import Runs, without_password
@@ -51,7 +51,7 @@ def run_points(specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequenc
     rows = [row | {"settings": text} for row, text in zip(rows, settings or [""] * len(rows), strict=True)]
     rows = [row | {"q": q} for row, q in zip(rows, false_discoveries(rows), strict=True)]
     folders = {job.key: job.step_folder(int(max(results[job.key]["steps"], key=int))) for _, job in points if job.key in results}
-    print("\n" + "\n\n".join([closing_table(rows), *replicate_tables(rows, folders), _where_to_look(specs[0])]), flush=True)
+    print("\n" + "\n\n".join([closing_table(rows), *replicate_tables(rows, folders), *_spent(todo), _where_to_look(specs[0])]), flush=True)
     for caveat in dict.fromkeys(spec.model.capabilities().caveat for spec in specs if spec.model.capabilities().caveat):
         print(f"Note: {caveat}", flush=True)
     return rows
@@ -111,6 +111,17 @@ def _row(spec: AlignSpec, job: Job, result: dict[str, Any] | None, failure: str 
     if result is None:
         return row | {"failed": failure or "not run"}
     return row | {"metrics": result["steps"][max(result["steps"], key=int)]}
+
+
+def _spent(todo: Sequence[tuple[AlignSpec, Job]]) -> list[str]:
+    """What the jobs have cost since they were begun, in a line; none where no server counts."""
+    usages = [usage for spec, job in todo if (usage := usage_of(spec, job))]
+    if not usages:
+        return []
+    read, written = (sum(usage[name] for usage in usages) for name in ("tokens_read", "tokens_written"))
+    priced = [usage["cost_usd"] for usage in usages if "cost_usd" in usage]
+    money = f", ${sum(priced):.4f}" if len(priced) == len(usages) else ", at prices that are not known"
+    return [f"These jobs and baselines have taken {read:,.0f} tokens read and {written:,.0f} written{money}."]
 
 
 def _where_to_look(spec: AlignSpec) -> str:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from vat.settings import settings
-from vat.types import LabelScores, Prompt
+from vat.types import Answered, Answers, Prompt, gathered
 
 Progress = Callable[[int], object]
 """Called with the number of prompts answered since the last call."""
+
+
+class Kept(NamedTuple):
+    """What is known before a model is asked.
+
+    rows: prompts of the list that are answered already.
+    tokens: read and written for all that the job has asked so far, as the server counted them.
+    """
+
+    rows: frozenset[int] = frozenset()
+    tokens: tuple[float, float] = (0.0, 0.0)
+
+
+NOTHING_KEPT = Kept()
 
 
 class Capabilities(NamedTuple):
@@ -46,28 +61,46 @@ class Model(ABC):
         """What can be done with the model."""
 
     @abstractmethod
-    def check(self, prompt: Prompt) -> None:
-        """Find out, before long work starts and without loading the weights, whether prompts of this form can be rated.
+    def check(self, prompt: Prompt, *, max_new_tokens: int = 0) -> None:
+        """Find out, before long work starts and without loading the weights, whether prompts of this form can be answered.
+
+        max_new_tokens: of the text to be written; 0 for a rating.
 
         Raises:
             ConfigError, BackendError: They cannot; the message says why and what to do.
         """
 
     @abstractmethod
-    def rate(self, prompts: Sequence[Prompt], progress: Progress = lambda done: None) -> LabelScores:
-        """Probabilities of the five labels as the next thing said, for each prompt.
+    def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
+        """Probabilities of the five labels as the next thing said, as they come; what is kept is left out.
 
+        What is yielded together was computed together: a local model plans over all prompts, kept or not, so that the rest of an
+        interrupted list gets the bits that it would have got without the interruption.
+
+        Args:
+            max_new_tokens: Of what a model writes that does not give probabilities; its answers have text instead.
         Raises:
-            BackendError: The model could not be loaded or could not answer.
+            ConfigError, BackendError: The model cannot be asked or cannot answer; what was yielded is good.
         """
 
     @abstractmethod
-    def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
-        """The most likely continuation of each prompt, as text.
+    def texts(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
+        """What the model writes next, its most likely words, as it comes; what is kept is left out. Raises as `ratings`.
 
-        Raises:
-            BackendError: The model could not be loaded or could not answer.
+        What a model thought before it answered stands before the answer, as <think>…</think>; a thought that ran out of tokens stays open.
         """
+
+    def rate(self, prompts: Sequence[Prompt]) -> Answers:
+        """All of `ratings`, in the order of the prompts."""
+        return gathered(len(prompts), self.ratings(prompts, max_new_tokens=16))
+
+    def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
+        """All of `texts`, in the order of the prompts."""
+        return list(gathered(len(prompts), self.texts(prompts, max_new_tokens=max_new_tokens)).text_N)
+
+    def cost_usd(self, tokens: tuple[float, float]) -> float:
+        """What so many tokens read and written cost; NaN where nobody asks for money or the price is not known."""
+        return math.nan
 
     def unload(self) -> None:  # noqa: B027 - a model without weights has nothing to give up
         """Give up the memory of the weights; they are loaded again when needed."""

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from pathlib import Path
+
+from vat.models.loading import Source
 from vat.models.local import LocalModel
 from vat.settings import settings
 
 
 @settings
 class HFModel(LocalModel):
-    """`name`: hub name or directory. `revision`: commit, tag or branch on the hub; the commit it stands for is what is recorded."""
+    """A model by name.
+
+    name: hub name or directory. revision: commit, tag or branch on the hub; the commit it stands for is what is recorded.
+    adapter: directory of a LoRA adapter (peft, safetensors) that is put on it.
+    """
 
     name: str
     revision: str | None
+    adapter: str | None
 
     @property
     def label(self) -> str:
-        """The name as given."""
-        return self.name
+        """The name as given, and the adapter's."""
+        return self.name if self.adapter is None else f"{self.name} + {Path(self.adapter).name}"
 
-    @property
-    def source(self) -> str:
-        """The name as given."""
-        return self.name
-
-    @property
-    def wanted_revision(self) -> str | None:
+    @cached_property
+    def source(self) -> Source:
         """As given."""
-        return self.revision
+        return Source(self.name, self.revision, None if self.adapter is None else Path(self.adapter))

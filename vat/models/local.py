@@ -1,40 +1,37 @@
 """A causal language model of transformers in this process: what model=hf and model=tiny have in common.
 
-Shapes: N prompts, P tokens shared by all of them, B prompts of a batch, T tokens, W vocabulary.
+Shapes: N prompts, E places where prompts end, W vocabulary.
 """
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import hashlib
+import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from vat.errors import BackendError, ConfigError, shown
-from vat.models.base import Capabilities, Model, Progress
-from vat.models.encoding import Encoder, common_length
+from vat.models.base import NOTHING_KEPT, Capabilities, Kept, Model
+from vat.models.cached import CachedForward
+from vat.models.cascade import CascadeForward
+from vat.models.encoding import Encoder
+from vat.models.loading import Source
+from vat.models.memory import Footprint, Room, room_gib
+from vat.models.prefix_tree import Load, Pass, passes, prefix_tree
+from vat.models.tree_attention import Unsafe
 from vat.settings import settings
-from vat.types import LABELS, LabelScores, Prompt
+from vat.types import Answered, Prompt, answers_of
 
 if TYPE_CHECKING:
     import torch
 
-SHORTEST_SHARED = 16
-"""Fewer shared tokens than this are not worth a cache of their own."""
-
-
-class Batch(NamedTuple):
-    """Which prompts are answered together, and their tokens after the shared ones."""
-
-    rows: list[int]
-    ids: list[list[int]]
+LABEL_ROWS = 64
+"""Rows of logits that are turned into probabilities at a time: in float32 they are large."""
 
 
 @settings
@@ -43,146 +40,188 @@ class LocalModel(Model):
 
     dtype: of the weights; part of what determines the answers.
     device: `auto` takes a GPU if there is one, else the CPU; or a name of torch, as `cuda:1`.
-    batch_tokens: prompts × tokens of one forward pass at most, shared prefix included; lower it if memory runs out.
+    memory_gib: for caches and activations, beside the weights; None for a quarter of the machine's, or most of what the weights leave of a GPU.
+    attention: `cascade` computes all branches of a prefix tree together, `portable` works with every model; `auto` compares them on
+        a small tree and takes the first where they agree.
     template_options: passed on to the chat template, as {enable_thinking: false}.
     """
 
     dtype: Literal["float32", "bfloat16", "float16"]
     device: str
-    batch_tokens: Annotated[int, Field(ge=1)]
+    memory_gib: Annotated[float, Field(gt=0)] | None
+    attention: Literal["auto", "cascade", "portable"]
     template_options: dict[str, Any]
 
     @property
     @abstractmethod
-    def source(self) -> str:
-        """Hub name or directory."""
-
-    @property
-    def wanted_revision(self) -> str | None:
-        """Commit, tag or branch on the hub."""
-        return None
+    def source(self) -> Source:
+        """Where it comes from; the same object each time."""
 
     def identity(self) -> dict[str, object]:
-        """Exact revision and dtype; path, batch size and device are left out, being no more than rounding.
+        """Exact revision, adapter and dtype; path, memory and device are left out, being no more than rounding.
 
         Raises:
+            ConfigError: The adapter is not there.
             BackendError: The model is not there.
         """
-        return {"revision": self.exact_revision, "dtype": self.dtype, "template_options": self.template_options}
+        adapter = {} if self.source.adapter is None else {"adapter": self.source.adapter_digest}
+        return {"revision": self.source.exact_revision, **adapter, "dtype": self.dtype, "template_options": self.template_options}
 
     def capabilities(self) -> Capabilities:
         """Trainable, without caveat."""
         return Capabilities(trainable=True, caveat="")
 
-    def check(self, prompt: Prompt) -> None:
+    def check(self, prompt: Prompt, *, max_new_tokens: int = 0) -> None:
         """Look at the device, load the tokenizer and encode one prompt.
 
         Raises:
             ConfigError: No such device; a chat prompt for a model without a chat template; labels that are not single tokens; a prompt too long.
             BackendError: The model's files are not there.
         """
-        self._encoder.encode([prompt])
+        self._encoder.encode([prompt], max_new_tokens=max_new_tokens)
         self._device  # noqa: B018 - raises where there is none
 
-    @cached_property
-    def exact_revision(self) -> str:
-        """The commit of a hub model; for a directory, a digest of its files."""
-        folder = Path(self.source)
-        if folder.is_dir():
-            total = hashlib.sha256()
-            for file in sorted(p for p in folder.iterdir() if p.suffix in {".json", ".jinja", ".safetensors", ".model", ".txt"}):
-                with file.open("rb") as content:
-                    total.update(f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}".encode())
-            return total.hexdigest()
-        import huggingface_hub
-
-        huggingface_hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        with self._found():
-            config = huggingface_hub.hf_hub_download(self.source, "config.json", revision=self.wanted_revision)
-        return Path(config).parent.name  # …/snapshots/<commit>/config.json
-
-    def rate(self, prompts: Sequence[Prompt], progress: Progress = lambda done: None) -> LabelScores:
-        """One forward pass per batch. What all prompts begin with is computed once; the rest is padded on the right, so that no mask
-        is needed: nothing before the last real token sees the padding.
+    def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
+        """Passes over the tree of what the prompts share (`prefix_tree.py`): no token is computed twice.
 
         Raises:
-            ConfigError: As `check`.
+            ConfigError: As `check`; a prompt that does not fit into memory_gib.
             BackendError: The weights are not there, memory ran out, or the model gave NaN.
         """
-        import torch
-
+        if len(kept.rows) == len(prompts):
+            return
         encoded = self._encoder.encode(prompts)
-        shared = _worth_sharing(encoded.ids)
-        probability_N5, mass_N = np.empty((len(prompts), len(LABELS))), np.empty(len(prompts))
-        with torch.inference_mode():
-            prefix = self._prefix(encoded.ids[0][:shared]) if shared else None
-            for batch in _batches([ids[shared:] for ids in encoded.ids], shared, self.batch_tokens):
-                log_B5 = self._last_log_probabilities(batch.ids, prefix, shared)[:, encoded.labels].double().cpu().numpy()
-                if np.isnan(log_B5).any():
-                    raise BackendError(f"model {self.label}: must give numbers; got NaN in {self.dtype}. Use model.dtype=float32 or bfloat16.")
-                probability_B5 = np.exp(log_B5)
-                mass_N[batch.rows] = probability_B5.sum(axis=1)
-                probability_N5[batch.rows] = probability_B5 / np.maximum(mass_N[batch.rows, None], np.finfo(float).tiny)
-                progress(len(batch.rows))
-        return LabelScores(probability_N5, np.minimum(mass_N, 1.0))
+        longest = max(map(len, encoded.ids))
+        forward = self._forward(longest)
+        trees = prefix_tree(encoded.ids, shortest=forward.shortest)
+        done, room = set(kept.rows), self._room(longest, copies=not forward.whole_trees)
+        while len(done) < len(prompts):
+            for step in passes(trees, room.fits, whole_trees=forward.whole_trees):
+                if done.issuperset(step.rows):
+                    continue
+                try:
+                    answered = self._answered(forward, step, room.chunk(longest), encoded.labels)
+                except self._out_of_memory as error:
+                    room = self._smaller(room, step.load, longest, error)
+                    break
+                yield answered.without(done)
+                done.update(step.rows)
 
-    def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
-        """Greedy continuation, one prompt at a time.
-
-        Raises:
-            ConfigError: As `check`.
-            BackendError: The weights are not there, or memory ran out.
-        """
-        import torch
-
-        texts = []
-        for ids in self._encoder.encode(prompts).ids:
-            given = torch.tensor([ids], device=self._loaded.device)
-            with torch.inference_mode():
-                made = self._loaded.generate(given, attention_mask=torch.ones_like(given), max_new_tokens=max_new_tokens, do_sample=False)
-            texts.append(self._encoder.text(made[0, len(ids) :].tolist()))
-        return texts
+    def texts(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
+        """Greedy continuations, prompts of about the same length side by side. Raises as `ratings`."""
+        if len(kept.rows) == len(prompts):
+            return
+        encoded = self._encoder.encode(prompts, max_new_tokens=max_new_tokens)
+        order = sorted(range(len(prompts)), key=lambda n: (-len(encoded.ids[n]), n))
+        longest = len(encoded.ids[order[0]]) + max_new_tokens
+        done, room = set(kept.rows), self._room(longest, copies=True)
+        while order:
+            width = len(encoded.ids[order[0]]) + max_new_tokens
+            loads = (Load(0, n * width, n, n, frozenset((width,))) for n in range(len(order), 0, -1))
+            load = next(load for load in loads if load.trees == 1 or room.fits(load))
+            rows, rest = order[: load.trees], order[load.trees :]
+            if not done.issuperset(rows):
+                try:
+                    written = self._written([encoded.ids[n].tolist() for n in rows], max_new_tokens)
+                except self._out_of_memory as error:
+                    room = self._smaller(room, load, longest, error)
+                    continue
+                texts = [("<think>" if encoded.thinks else "") + self._encoder.text(ids) for ids in written]
+                yield Answered(rows, answers_of(None, None, text_N=texts)).without(done)
+            order = rest
 
     def unload(self) -> None:
         """Give up the memory of the weights."""
-        self.__dict__.pop("_loaded", None)
+        for part in ("_loaded", "_cascade"):
+            self.__dict__.pop(part, None)
 
-    def _prefix(self, ids: list[int]) -> Any:
+    def _answered(self, forward: CascadeForward | CachedForward, step: Pass, chunk: int, labels: Sequence[int]) -> Answered:
         import torch
 
-        return self._loaded(input_ids=torch.tensor([ids], device=self._loaded.device), use_cache=True, logits_to_keep=1).past_key_values
+        with torch.inference_mode():
+            ends = forward.last_logits(step, chunk)
+            log_E5 = torch.cat(
+                [rows[:, labels].float() - rows.float().logsumexp(-1, keepdim=True) for rows in torch.split(ends.logits_EW, LABEL_ROWS)]
+            )
+        probability_E5 = np.exp(log_E5.double().cpu().numpy())
+        if np.isnan(probability_E5).any():
+            raise BackendError(f"model {self.label}: must give numbers; got NaN in {self.dtype}. Use model.dtype=float32 or bfloat16.")
+        mass_E = probability_E5.sum(axis=1)
+        given_E5 = probability_E5 / np.maximum(mass_E[:, None], np.finfo(float).tiny)
+        place_N = [place for place, rows in enumerate(ends.rows) for _ in rows]
+        return Answered([row for rows in ends.rows for row in rows], answers_of(given_E5[place_N], np.minimum(mass_E, 1.0)[place_N]))
 
-    def _last_log_probabilities(self, ids: list[list[int]], prefix: Any, shared: int) -> torch.Tensor:
-        """(B, W) log-probabilities after the last token of each row, through the model's own head."""
+    def _written(self, ids: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         import torch
 
-        model = self._loaded
-        last_B = torch.tensor([len(row) - 1 for row in ids])
-        width = int(last_B.max()) + 1
-        padded_BT = torch.tensor([row + row[-1:] * (width - len(row)) for row in ids], device=model.device)
-        kept, where_B = torch.unique(last_B, return_inverse=True)
-        options: dict[str, Any] = {"use_cache": False}
-        if prefix is not None:
-            cache = copy.deepcopy(prefix)
-            cache.reorder_cache(torch.zeros(len(ids), dtype=torch.long, device=model.device))
-            position_BT = torch.arange(shared, shared + width, device=model.device)[None].expand(len(ids), -1)
-            options = {"use_cache": True, "past_key_values": cache, "position_ids": position_BT}
-        try:
-            logits = model(input_ids=padded_BT, logits_to_keep=kept.to(model.device), **options).logits
-        except torch.OutOfMemoryError as error:
-            rule = f"model {self.label}: a batch must fit into memory; got {len(ids)} prompts of {shared + width} tokens that do not"
-            raise BackendError(f"{rule}. Lower model.batch_tokens from {self.batch_tokens}.") from error
-        log_BW: torch.Tensor = logits[torch.arange(len(ids)), where_B].float().log_softmax(-1)
-        return log_BW
+        model, width = self._loaded, max(map(len, ids))
+        ends = model.generation_config.eos_token_id
+        ends = ends if isinstance(ends, list) else [ends]
+        pad = next((token for token in (model.generation_config.pad_token_id, *ends) if token is not None), 0)
+        padded = torch.tensor([[pad] * (width - len(row)) + row for row in ids], device=model.device)
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=model.device)
+        with torch.inference_mode():
+            made = model.generate(padded, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=pad)
+        new = made[:, width:].tolist()
+        return [row[: next((n for n, token in enumerate(row) if token in ends), len(row))] for row in new]
+
+    def _forward(self, longest: int) -> CascadeForward | CachedForward:
+        """The way to compute a prefix tree that is right for this model and prompts of this length, the fast one where it is."""
+        if self.attention == "portable":
+            return CachedForward(self._loaded)
+        why, window = self._cascade
+        if not why and window is not None and window < longest:
+            why = f"prompts of {longest} tokens exceed its attention window of {window}"
+        if not why:
+            return CascadeForward(self._loaded)
+        if self.attention == "cascade":
+            raise ConfigError(f"model.attention=cascade: must be right for the model; got {self.label}: {why}. Use model.attention=auto.")
+        return CachedForward(self._loaded)
 
     @cached_property
-    def _config(self) -> Any:
-        return self._load("AutoConfig")
+    def _cascade(self) -> tuple[str, int | None]:
+        """Why cascade attention is not right for this model ("" if it is), and the longest prompt for which it is."""
+        import torch
+
+        try:
+            with torch.inference_mode():
+                return "", CascadeForward(self._loaded).window()
+        except Unsafe as reason:
+            return str(reason), None
+
+    def _room(self, longest: int, *, copies: bool) -> Room:
+        model = self._loaded
+        weights = sum(parameter.nbytes for parameter in model.parameters())
+        gib = room_gib(model.device, weights) if self.memory_gib is None else self.memory_gib
+        room = Room(gib, model.device.type, Footprint.of(model), copies)
+        if not room.holds(longest):
+            rule = f"model.memory_gib={gib:.2g}: must hold the caches of the longest prompt, {longest} tokens"
+            raise ConfigError(f"{rule}; got less than the {room.least_gib(longest):.2g} that it takes. Raise it, or use fewer shots.")
+        return room
+
+    @property
+    def _out_of_memory(self) -> type[Exception]:
+        import torch
+
+        return torch.OutOfMemoryError
+
+    def _smaller(self, room: Room, load: Load, longest: int, error: Exception) -> Room:
+        """Half of the room that a pass was thought to need, after memory ran out; or an error, where that would leave too little."""
+        import torch
+
+        smaller = replace(room, gib=room.bytes(load) / 2**31)
+        if not smaller.holds(longest):
+            rule = f"model {self.label}: a single prompt must fit into memory; got one of {longest} tokens that does not"
+            raise BackendError(f"{rule}. Use a smaller model, dtype or number of shots.") from error
+        print(f"model {self.label}: out of memory; going on as with model.memory_gib={smaller.gib:.2g}", file=sys.stderr, flush=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return smaller
 
     @cached_property
     def _encoder(self) -> Encoder:
-        room = getattr(self._config, "max_position_embeddings", None)
-        return Encoder(self._load("AutoTokenizer"), model=self.label, room=room, template_options=self.template_options)
+        room = getattr(self.source.part("AutoConfig"), "max_position_embeddings", None)
+        return Encoder(self.source.part("AutoTokenizer"), model=self.label, room=room, template_options=self.template_options)
 
     @cached_property
     def _loaded(self) -> Any:
@@ -190,7 +229,7 @@ class LocalModel(Model):
 
         device = self._device
         try:
-            return self._load("AutoModelForCausalLM", dtype=getattr(torch, self.dtype), use_safetensors=True).to(device).eval()
+            return self.source.model(getattr(torch, self.dtype)).to(device).eval()
         except torch.OutOfMemoryError as error:
             raise BackendError(
                 f"model {self.label}: its weights must fit into {device}; got too many. Use a smaller dtype or another device."
@@ -209,40 +248,3 @@ class LocalModel(Model):
                 f"model.device={self.device}: must be a device of this machine; got {shown(str(error), 80)}. Use model.device=cpu."
             ) from error
         return device
-
-    def _load(self, loader: str, **options: Any) -> Any:
-        """Load a part of the model at its exact revision, so that all parts belong together even if a branch moves on."""
-        import transformers
-
-        transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        revision = None if Path(self.source).is_dir() else self.exact_revision
-        with self._found():
-            return getattr(transformers, loader).from_pretrained(self.source, revision=revision, trust_remote_code=False, **options)
-
-    @contextlib.contextmanager
-    def _found(self) -> Iterator[None]:
-        from safetensors import SafetensorError
-
-        try:
-            yield
-        except (OSError, ValueError, SafetensorError) as error:
-            rule = f"model.name={self.source}: must be a causal language model with safetensors, on the hub or in a directory"
-            raise BackendError(f"{rule}; got {shown(str(error), 200)}. Check the name, its files and the connection.") from error
-
-
-def _worth_sharing(ids: Sequence[list[int]]) -> int:
-    """How many first tokens to compute once for all rows: at least one is left to each, and 0 if it is not worth a cache."""
-    length = min(common_length(ids), min(map(len, ids)) - 1)
-    return length if length >= SHORTEST_SHARED and len(ids) > 1 else 0
-
-
-def _batches(ids: list[list[int]], shared: int, batch_tokens: int) -> list[Batch]:
-    """Rows of about the same length together, longest first, within the budget of tokens."""
-    batches: list[Batch] = []
-    order = sorted(range(len(ids)), key=lambda n: (-len(ids[n]), n))
-    while order:
-        size = max(1, batch_tokens // (shared + len(ids[order[0]])))
-        batches.append(Batch(order[:size], [ids[n] for n in order[:size]]))
-        order = order[size:]
-    return batches

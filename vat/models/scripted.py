@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from vat.errors import BackendError
-from vat.models.base import Capabilities, Model, Progress
+from vat.models.base import NOTHING_KEPT, Capabilities, Kept, Model
 from vat.settings import settings
-from vat.types import LabelScores, Prompt
+from vat.types import Answered, Floats, Prompt, answers_of
+
+BATCH = 1000
+"""Answers that come together."""
 
 
 @settings
@@ -39,28 +42,42 @@ class ScriptedModel(Model):
         """It has no weights and means nothing."""
         return Capabilities(trainable=False, caveat="model=scripted answers by a hash: its numbers mean nothing.")
 
-    def check(self, prompt: Prompt) -> None:
-        """Any prompt can be rated."""
+    def check(self, prompt: Prompt, *, max_new_tokens: int = 0) -> None:
+        """Any prompt can be answered."""
 
-    def rate(self, prompts: Sequence[Prompt], progress: Progress = lambda done: None) -> LabelScores:
+    def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
         """A bell around the hash's number; a refusal has mass 0.1.
 
         Raises:
             BackendError: A prompt holds the text `fails_on`.
         """
-        probability_N5, mass_N = np.empty((len(prompts), 5)), np.ones(len(prompts))
-        for n, prompt in enumerate(prompts):
-            question = prompt.messages[-1].content if prompt.messages else prompt.text
-            if self.fails_on and self.fails_on in question:
-                raise BackendError(f"model scripted: fails on {self.fails_on!r}, as configured. Set model.fails_on= to nothing.")
-            mean, luck = np.frombuffer(hashlib.sha256(question[-200:].encode()).digest()[:8], dtype=np.uint32) / 2**32
-            shown = [int(message.content) for message in prompt.messages if message.role == "assistant"]
-            centre = 1.5 + 3 * mean + self.sway * (shown[-1] - 3 if shown else 0.0)
-            bell = np.exp(-((np.arange(1, 6) - centre) ** 2))
-            probability_N5[n], mass_N[n] = bell / bell.sum(), 0.1 if luck < self.refusals else 1.0
-        progress(len(prompts))
-        return LabelScores(probability_N5, mass_N)
+        for rows in _batches(len(prompts), kept):
+            probability_N5, mass_N = np.empty((len(rows), 5)), np.ones(len(rows))
+            for n, row in enumerate(rows):
+                probability_N5[n], refuses = self._answer(prompts[row])
+                mass_N[n] = 0.1 if refuses else 1.0
+            yield Answered(rows, answers_of(probability_N5, mass_N))
 
-    def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
-        """Always the same sentence."""
-        return ["I would rather not say."] * len(prompts)
+    def texts(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
+        """The top of the bell, in words. Raises as `ratings`."""
+        for rows in _batches(len(prompts), kept):
+            answers = [self._answer(prompts[row]) for row in rows]
+            said = ["I would rather not say." if refuses else f"Answer: {bell.argmax() + 1}" for bell, refuses in answers]
+            yield Answered(rows, answers_of(None, None, text_N=said))
+
+    def _answer(self, prompt: Prompt) -> tuple[Floats, bool]:
+        """The bell, and whether it refuses."""
+        question = prompt.messages[-1].content if prompt.messages else prompt.text
+        if self.fails_on and self.fails_on in question:
+            raise BackendError(f"model scripted: fails on {self.fails_on!r}, as configured. Set model.fails_on= to nothing.")
+        mean, luck = np.frombuffer(hashlib.sha256(question[-200:].encode()).digest()[:8], dtype=np.uint32) / 2**32
+        shown = [int(message.content.split()[-1]) for message in prompt.messages if message.role == "assistant"]
+        centre = 1.5 + 3 * mean + self.sway * (shown[-1] - 3 if shown else 0.0)
+        bell = np.exp(-((np.arange(1, 6) - centre) ** 2))
+        return bell / bell.sum(), bool(luck < self.refusals)
+
+
+def _batches(count: int, kept: Kept) -> Iterator[list[int]]:
+    rows = [row for row in range(count) if row not in kept.rows]
+    for start in range(0, len(rows), BATCH):
+        yield rows[start : start + BATCH]

@@ -94,6 +94,15 @@ def split_of(data: DataSource, theory: TheoryFile) -> Split:
     return data.split(theory.load())
 
 
+def usage_of(spec: AlignSpec, job: Job) -> dict[str, float]:
+    """Tokens and money that a job has taken so far; nothing where no server counts them."""
+    tokens = job.tokens()
+    if not any(tokens):
+        return {}
+    cost = {} if math.isnan(spec.model.cost_usd(tokens)) else {"cost_usd": spec.model.cost_usd(tokens)}
+    return {"tokens_read": tokens[0], "tokens_written": tokens[1], **cost}
+
+
 def describe(spec: AlignSpec) -> Description:
     """Name, parameters and note of the job's run in MLflow."""
     strategy, theory, split = spec.strategy, spec.theory.load(), split_of(spec.data, spec.theory)
@@ -165,7 +174,7 @@ def _check_question(spec: AlignSpec) -> None:
         examples = spec.strategy.examples(split.train, theory, spec.value, replicate=spec.replicate)
         shots = [Shot(probe, 3) for probe in examples]
     longest = max(split.test.rows, key=lambda row: len(row.scene) + len(row.action))
-    spec.model.check(spec.elicit.question(theory).prompt(longest, shots))
+    spec.elicit.check(spec.model, longest, shots, theory)
 
 
 def _fault_of(check: Callable[[], object]) -> str | None:
@@ -193,7 +202,7 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description) ->
             steps[state.step] = record(job.step_folder(state.step), about, pre, post, _measures(spec))
     versions = {name: __import__(name).__version__ for name in ("vat", "numpy", "scipy")}
     return {
-        "description": description._asdict(), "steps": steps, "measures": settings_of(_measures(spec)),
+        "description": description._asdict(), "steps": steps, "measures": settings_of(_measures(spec)), "usage": usage_of(spec, job),
         "seconds": round(time.time() - started, 1), "versions": versions,
     }  # fmt: skip
 

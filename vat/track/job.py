@@ -12,7 +12,7 @@ from typing import Any
 
 from vat.errors import DataError
 from vat.track.files import whole_file
-from vat.track.store import PartStore
+from vat.track.store import PartStore, tokens_in
 
 RESULT_VERSION = 1
 """Raised when the same settings give other results than before; old jobs are then no longer taken for done."""
@@ -79,6 +79,10 @@ class Job:
     def answers(self, name: str) -> PartStore:
         """Where the answers to one list of prompts are kept."""
         return PartStore(self.folder / "answers" / name)
+
+    def tokens(self) -> tuple[float, float]:
+        """Tokens read and written for it so far, as far as a server counted them."""
+        return tokens_in(self.folder / "answers")
 
     def step_folder(self, step: int) -> Path:
         """Where the files of a measured state lie."""

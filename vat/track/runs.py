@@ -128,6 +128,7 @@ class Runs:
             now = max(int(time.time() * 1000), latest + 1)  # MLflow shows the point of a step that was logged last
             steps = {int(step): metrics for step, metrics in result["steps"].items()}
             points = [(name, step, value) for step, values in steps.items() for name, value in values.items() if value is not None]
+            points += [(name, max(steps), value) for name, value in result.get("usage", {}).items()]
             metrics = [Metric(name, value, now, step) for name, step, value in points if (name, step, value) not in there]
             for start in range(0, len(metrics), 500):
                 self._client.log_batch(run_id, metrics=metrics[start : start + 500])

@@ -1,60 +1,111 @@
-"""Answers of a model on disk, one parquet file a part, so that an interrupted job loses at most one part."""
+"""Answers of a model on disk, by prompt: parquet parts that are only ever added, so that an interrupted job loses seconds.
+
+A part is written every few seconds, later ever more rarely: whole or not at all, and never changed. What is there is not asked again.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vat.track.files import whole_file
-from vat.types import LABELS, LabelScores, Prompt
+from vat.types import LABELS, Answered, Answers, Prompt, answers_of
 
-_DIGEST = b"prompts_sha256"
+if TYPE_CHECKING:
+    import pyarrow
+
+EVERY_S, SHARE = 0.5, 0.01
+"""A part is due this many seconds after the last, or after this share of the time since the first answer, whichever is later."""
+_PROBABILITIES = [f"p{label}" for label in LABELS]
+_TOKENS = ["tokens_read", "tokens_written"]
 
 
 class PartStore:
-    """Parts in a folder; each carries the digest of its prompts and is written whole or not at all."""
+    """The parts in a folder. A prompt's key is the digest of its text and labels."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._waiting: list[pyarrow.Table] = []
+        self._since = self._last = time.monotonic()
 
-    def read(self, part: int, prompts: Sequence[Prompt]) -> LabelScores | None:
-        """The answers to this part, or None if there are none to exactly these prompts."""
+    def read(self, prompts: Sequence[Prompt]) -> Answered:
+        """The answers there are to these prompts, and to which of them; a part that cannot be read is set aside."""
+        import pyarrow
+
+        tables = [table for path in self._paths() if (table := _table(path)) is not None]
+        if not tables:
+            return Answered([], answers_of(None, None))
+        kept = pyarrow.concat_tables(tables)
+        place_of = {key: place for place, key in reversed(list(enumerate(kept["prompt"].to_pylist())))}  # what came first counts
+        places = [(row, place_of[key]) for row, key in enumerate(map(_key, prompts)) if key in place_of]
+        found = kept.take(pyarrow.array([place for _, place in places], type=pyarrow.int64()))
+        return Answered([row for row, _ in places], Answers(
+            _columns(found, _PROBABILITIES), found["mass"].to_numpy(), tuple(found["text"].to_pylist()), _columns(found, _TOKENS)
+        ))  # fmt: skip
+
+    def write(self, prompts: Sequence[Prompt], answers: Answers) -> None:
+        """Keep more answers, in the next part that is due."""
+        import pyarrow
+
+        if not self._waiting and not self._paths():
+            self._since = self._last = time.monotonic()
+        columns = {"prompt": list(map(_key, prompts))}
+        columns |= dict(zip(_PROBABILITIES, answers.probability_N5.T, strict=True)) | {"mass": answers.mass_N, "text": list(answers.text_N)}
+        columns |= dict(zip(_TOKENS, answers.tokens_N2.T, strict=True))
+        self._waiting.append(pyarrow.table(columns))
+        now = time.monotonic()
+        if now - self._last >= max(EVERY_S, SHARE * (now - self._since)):
+            self.close()
+
+    def close(self) -> None:
+        """Write a part of what waits."""
         import pyarrow
         from pyarrow import parquet
 
-        path = self._path(part)
-        if not path.is_file():
-            return None
-        try:
-            table = parquet.read_table(path)
-        except (pyarrow.ArrowInvalid, OSError):
-            path.rename(path.with_suffix(".torn"))
-            return None
-        if (table.schema.metadata or {}).get(_DIGEST) != _digest(prompts):
-            return None
-        columns = [table[f"p{label}"].to_numpy() for label in LABELS]
-        return LabelScores(np.stack(columns, axis=1), table["mass"].to_numpy())
+        if self._waiting:
+            number = max((int(path.stem.removeprefix("part-")) for path in self._paths("part-*.*")), default=-1) + 1
+            with whole_file(self.folder / f"part-{number:05d}.parquet") as draft:
+                parquet.write_table(pyarrow.concat_tables(self._waiting), draft)
+            self._waiting, self._last = [], time.monotonic()
 
-    def write(self, part: int, prompts: Sequence[Prompt], scores: LabelScores) -> None:
-        """Keep the answers to this part."""
-        import pyarrow
-        from pyarrow import parquet
+    def tokens(self) -> tuple[float, float]:
+        """Tokens read and written for all lists of the job, of which this store is one."""
+        return tokens_in(self.folder.parent)
 
-        columns = {f"p{label}": scores.probability_N5[:, n] for n, label in enumerate(LABELS)} | {"mass": scores.mass_N}
-        table = pyarrow.table(columns).replace_schema_metadata({_DIGEST: _digest(prompts)})
-        with whole_file(self._path(part)) as draft:
-            parquet.write_table(table, draft)
-
-    def _path(self, part: int) -> Path:
-        return self.folder / f"part-{part:05d}.parquet"
+    def _paths(self, pattern: str = "part-*.parquet") -> list[Path]:
+        return sorted(self.folder.glob(pattern))
 
 
-def _digest(prompts: Sequence[Prompt]) -> bytes:
-    total = hashlib.sha256()
-    for prompt in prompts:
-        total.update(json.dumps(prompt).encode())
-    return total.hexdigest().encode()
+def tokens_in(folder: Path) -> tuple[float, float]:
+    """Tokens read and written for all stores in a folder, as far as a server counted them."""
+    tables = [table for path in sorted(folder.glob("*/part-*.parquet")) if (table := _table(path)) is not None]
+    read, written = (float(sum(np.nansum(table[name].to_numpy()) for table in tables)) for name in _TOKENS)
+    return read, written
+
+
+def _table(path: Path) -> pyarrow.Table | None:
+    """A part, or None where it is damaged; then it is set aside."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path)
+    except (pyarrow.ArrowInvalid, OSError):
+        path.rename(path.with_suffix(".torn"))
+        print(f"{path}: is damaged and was set aside; what it held is asked again", flush=True)
+        return None
+    return table
+
+
+def _columns(table: pyarrow.Table, names: Sequence[str]) -> np.ndarray:
+    return np.stack([table[name].to_numpy() for name in names], axis=1)
+
+
+def _key(prompt: Prompt) -> bytes:
+    return hashlib.sha256(json.dumps(prompt).encode()).digest()

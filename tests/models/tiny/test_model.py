@@ -20,9 +20,11 @@ from vat.models.tiny.model import TinyModel
 from vat.theory.schwartz import SCHWARTZ
 from vat.types import Judgements, Probe
 
-MODEL = TinyModel(dtype="float32", device="cpu", batch_tokens=32768, template_options={})
+MODEL = TinyModel(dtype="float32", device="cpu", memory_gib=1.0, attention="auto", template_options={})
 SPLIT = TemplateData(test_share=0.3, split_seed=0, limit=None).split(SCHWARTZ)
-ELICIT = RatingElicitation(format="chat", name_item=True, reversed=False, wording=0, min_mass=0.5, max_missing=0.2)
+ELICIT = RatingElicitation(
+    mode="direct", format="chat", name_item=True, reversed=False, wording=0, min_mass=0.5, max_missing=0.2, answer_tokens=16, reasoning_tokens=64
+)
 TASKS = [("power", -1), ("security", 1)]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from vat.models.base import Capabilities
+from vat.models.loading import Source
 from vat.models.local import LocalModel
 from vat.models.tiny import CAVEAT, FOLDER
 from vat.settings import settings
@@ -17,10 +20,10 @@ class TinyModel(LocalModel):
         """tiny."""
         return "tiny"
 
-    @property
-    def source(self) -> str:
+    @cached_property
+    def source(self) -> Source:
         """The folder inside the package."""
-        return str(FOLDER)
+        return Source(str(FOLDER), None, None)
 
     def capabilities(self) -> Capabilities:
         """Trainable; its numbers are never a finding."""
