@@ -130,6 +130,13 @@ def test_an_interrupted_job_goes_on_after_its_last_part_and_ends_with_the_same_a
     np.testing.assert_array_equal(judged.probability_N5, undisturbed.probability_N5)
 
 
+def test_a_list_that_is_answered_already_asks_no_model() -> None:
+    store = Memory()
+    before = ELICIT.judge(Fixed((0, 0, 0, 0, 1)), PROBES[:30], (), SCHWARTZ, store=store)
+    model = Fixed((1, 0, 0, 0, 0), dies_after=0)
+    np.testing.assert_array_equal(ELICIT.judge(model, PROBES[:30], (), SCHWARTZ, store=store).rating_N, before.rating_N)
+
+
 def test_what_decides_only_whether_answers_are_accepted_is_no_part_of_the_identity() -> None:
     assert replace(ELICIT, max_missing=0.9).identity() == ELICIT.identity()
     for change in (

@@ -162,13 +162,6 @@ def test_an_interrupted_list_goes_on_with_the_same_bits(attention: str, local: L
     np.testing.assert_array_equal(mixed.mass_N, undisturbed.mass_N)
 
 
-def test_a_list_that_is_answered_already_loads_nothing(local: Local, copy_of_tiny: Path) -> None:
-    (copy_of_tiny / "model.safetensors").unlink()
-    kept = Kept(frozenset(range(5)))
-    assert list(local(copy_of_tiny).ratings(prompts(count=5), max_new_tokens=1, kept=kept)) == []
-    assert list(local(copy_of_tiny).texts(prompts(count=5), max_new_tokens=1, kept=kept)) == []
-
-
 def test_every_token_is_computed_once_and_none_is_padding(local: Local) -> None:
     asked = [Question("chat", True, False, 0, SCHWARTZ.definitions).prompt(probe) for probe in SPLIT.test.rows[:448]]
     model, seen = local(), []

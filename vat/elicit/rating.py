@@ -109,6 +109,8 @@ class RatingElicitation:
         """Answers to all prompts, of which the store's are not asked for again."""
         known = store.read(prompts)
         progress(len(known.rows))
+        if len(known.rows) == len(prompts):
+            return known.answers
         asked = model.ratings if self.mode == "direct" else model.texts
         parts = [known]
         with contextlib.closing(store):

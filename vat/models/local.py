@@ -88,8 +88,6 @@ class LocalModel(Model):
             ConfigError: As `check`; a prompt that does not fit into memory_gib.
             BackendError: The weights are not there, memory ran out, or the model gave NaN.
         """
-        if len(kept.rows) == len(prompts):
-            return
         encoded = self._encoder.encode(prompts)
         longest = max(map(len, encoded.ids))
         forward = self._forward(longest)
@@ -109,8 +107,6 @@ class LocalModel(Model):
 
     def texts(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
         """Greedy continuations, prompts of about the same length side by side. Raises as `ratings`."""
-        if len(kept.rows) == len(prompts):
-            return
         encoded = self._encoder.encode(prompts, max_new_tokens=max_new_tokens)
         order = sorted(range(len(prompts)), key=lambda n: (-len(encoded.ids[n]), n))
         longest = len(encoded.ids[order[0]]) + max_new_tokens
