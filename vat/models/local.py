@@ -112,9 +112,7 @@ class LocalModel(Model):
         longest = len(encoded.ids[order[0]]) + max_new_tokens
         done, room = set(kept.rows), self._room(longest, copies=True)
         while order:
-            width = len(encoded.ids[order[0]]) + max_new_tokens
-            loads = (Load(0, n * width, n, n, frozenset((width,))) for n in range(len(order), 0, -1))
-            load = next(load for load in loads if load.trees == 1 or room.fits(load))
+            load = room.texts(len(encoded.ids[order[0]]) + max_new_tokens, len(order))
             rows, rest = order[: load.trees], order[load.trees :]
             if not done.issuperset(rows):
                 try:

@@ -14,6 +14,8 @@ OF_MACHINE, OF_GPU = 0.25, 0.8
 """Share of the machine's memory, and of what the weights leave of a GPU's, for caches and activations where no amount is given."""
 MOST_TOKENS = {"cpu": 2048, "cuda": 32768}
 """More tokens in one pass than this do not make it faster."""
+MOST_TEXTS = 64
+"""More texts than this are not written side by side: all wait for the longest."""
 PADDED = 1.05
 """Branches side by side may take so much more than their own tokens."""
 
@@ -68,6 +70,11 @@ class Room:
         if computed > PADDED * load.tokens:
             return False
         return computed <= MOST_TOKENS.get(self.device, MOST_TOKENS["cpu"]) and self.bytes(load) <= self.gib * 2**30
+
+    def texts(self, width: int, waiting: int) -> Load:
+        """As many texts of `width` tokens, prompts included, as may be written side by side."""
+        loads = (Load(0, n * width, n, n, frozenset((width,))) for n in range(min(waiting, MOST_TEXTS), 0, -1))
+        return next(load for load in loads if load.trees == 1 or self.bytes(load) <= self.gib * 2**30)
 
     def holds(self, longest: int) -> bool:
         """Whether a prompt of that many tokens can be computed at all."""

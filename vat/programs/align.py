@@ -115,7 +115,7 @@ def describe(spec: AlignSpec) -> Description:
         "strategy": strategy.label,
     }
     params |= {f"elicit.{key}": value for key, value in spec.elicit.identity().items()}
-    params |= {"model_revision": spec.model.identity().get("revision", "")}
+    params |= {f"model_{name}": spec.model.identity().get(name, "") for name in ("revision", "dtype")}
     name = f"{spec.model.label} · baseline"
     if strategy.has_target:
         direction = direction_of(spec)
