@@ -137,6 +137,28 @@ def test_a_list_that_is_answered_already_asks_no_model() -> None:
     np.testing.assert_array_equal(ELICIT.judge(model, PROBES[:30], (), SCHWARTZ, store=store).rating_N, before.rating_N)
 
 
+def test_after_an_error_while_answers_are_kept_the_model_is_told_to_stop() -> None:
+    closed = []
+
+    class Endless(Says):
+        def texts(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
+            try:
+                yield Answered([0], answers_of(None, None, text_N=["4"]))
+                pytest.fail("it went on")
+            finally:
+                closed.append(True)
+
+        ratings = texts
+
+    class Full(Memory):
+        def write(self, prompts: Sequence[Prompt], answers: Answers) -> None:
+            raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left") as caught:
+        ELICIT.judge(Endless(""), PROBES[:5], (), SCHWARTZ, store=Full())
+    assert closed == [True], f"though its frame lives on in {caught.tb}"
+
+
 def test_what_decides_only_whether_answers_are_accepted_is_no_part_of_the_identity() -> None:
     assert replace(ELICIT, max_missing=0.9).identity() == ELICIT.identity()
     for change in (

@@ -144,8 +144,8 @@ class FaultyServer:
         fault = self._refusal(head, body) or self.faults(question, self._asked[question]) or ""
         self._asked[question] += 1
         document = self._document(question, body, fault)
-        usage = document.get("usage", {"prompt_tokens": 0, "completion_tokens": 0})
-        charged = (usage["prompt_tokens"], usage["completion_tokens"]) if fault in ("", "truncated", "cut", "positive") else (0, 0)
+        read, written = right_answer(question)[3]
+        charged = (read, 1 if "logprobs" in body else written) if fault in ("", "truncated", "no usage") else (0, 0)
         self.seen.append(Seen(at, question, body, fault, charged))
         await asyncio.sleep(self.delay_s)
         whole = json.dumps(document).encode()

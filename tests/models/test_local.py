@@ -24,6 +24,7 @@ from vat.models.encoding import Encoder
 from vat.models.hf import HFModel
 from vat.models.prefix_tree import Ends, Pass, prefix_tree
 from vat.models.tiny import FOLDER
+from vat.models.tree_attention import Unsafe
 from vat.theory.schwartz import SCHWARTZ
 from vat.types import Prompt, Shot, gathered
 
@@ -120,6 +121,31 @@ def test_every_kind_of_model_rates_as_a_plain_forward_pass_does(attention: str, 
     assert np.ptp(expected, axis=0).max() > 0.01, "all answers alike would prove nothing"
 
 
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("biases instead of positions", "0 of 4 layers take attention from outside"),
+        ("linear attention and full attention", "1 of 4 layers take attention from outside"),
+        ("hybrid windows and soft-capped logits", "a layer asks for more than plain attention"),
+        ("attention sinks", "a layer asks for more than plain attention"),
+    ],
+)
+def test_why_a_model_is_left_to_the_portable_way_is_known(kind: str, why: str) -> None:
+    torch.manual_seed(0)
+    model = transformers.AutoModelForCausalLM.from_config(FAMILIES[kind][0]()).eval()
+    with torch.inference_mode(), pytest.raises(Unsafe, match=why):
+        CascadeForward(model).window()
+
+
+def test_what_a_layer_does_beyond_plain_attention_and_does_not_tell_shows_in_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vat.models.tree_attention.UNKNOWN_HERE", ())
+    torch.manual_seed(0)
+    config = transformers.Gemma2Config(**WIDE, attn_logit_softcapping=20.0, query_pre_attn_scalar=16)
+    model = transformers.AutoModelForCausalLM.from_config(config).eval()
+    with torch.inference_mode(), pytest.raises(Unsafe, match="it differs from a plain forward pass by"):
+        CascadeForward(model).window()
+
+
 def test_a_window_shorter_than_a_prompt_is_left_to_the_portable_way(local: Local, tmp_path: Path) -> None:
     torch.manual_seed(0)
     transformers.AutoModelForCausalLM.from_config(transformers.MistralConfig(**WIDE, sliding_window=100)).save_pretrained(tmp_path)
@@ -160,6 +186,15 @@ def test_an_interrupted_list_goes_on_with_the_same_bits(attention: str, local: L
     mixed, undisturbed = gathered(len(asked), [*whole[1:5], *rest]), gathered(len(asked), whole)
     np.testing.assert_array_equal(mixed.probability_N5, undisturbed.probability_N5)
     np.testing.assert_array_equal(mixed.mass_N, undisturbed.mass_N)
+
+
+@pytest.mark.parametrize("rated", [True, False])
+def test_what_is_kept_is_not_given_again_even_where_others_of_its_pass_are_missing(rated: bool, local: Local) -> None:
+    asked = prompts(count=40)
+    answer = local().ratings if rated else local().texts
+    parts = list(answer(asked, max_new_tokens=2, kept=Kept(frozenset(range(0, 40, 3)))))
+    assert sorted(row for part in parts for row in part.rows) == [row for row in range(40) if row % 3]
+    assert all(len(part.rows) == len(part.answers.mass_N) for part in parts)
 
 
 def test_every_token_is_computed_once_and_none_is_padding(local: Local) -> None:

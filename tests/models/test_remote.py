@@ -23,6 +23,7 @@ import yaml
 from tests.models.faulty_server import LABELS, PASSING, FaultyServer, prompts_of, right_answer, some
 from vat.errors import BackendError, ConfigError, VatError
 from vat.models.base import Kept
+from vat.models.exchange import Budget
 from vat.models.http import host_of, proxy_of, shown_url
 from vat.models.remote import RemoteModel, Trial
 from vat.types import Message, Prompt
@@ -268,7 +269,7 @@ def test_prompts_turned_away_for_their_number_do_not_use_up_attempts_while_other
         last = last if early else time.monotonic()
         return "429 after" if early else None
 
-    last, prompts = 0.0, prompts_of(40)
+    last, prompts = 0.0, prompts_of(24)
     with FaultyServer(fault, wait="0.05") as server:
         assert_whole(prompts, [*remote(server, retries=2, concurrency=32).ratings(prompts, max_new_tokens=16)])
     assert max(Counter(asked(server)).values()) > 3
@@ -421,6 +422,25 @@ def test_answers_that_were_paid_for_and_came_broken_are_counted():
         parts, error = collected(model.ratings(prompts, max_new_tokens=16))
     assert f"and {400 - len(rows_of(parts))} of 400 prompts to go" in str(error)
     assert 5.0 < sum(model.cost_usd(seen.tokens) for seen in server.seen[1:]) <= 6.0
+
+
+def test_answers_of_which_the_server_does_not_tell_the_cost_count_as_much_as_any():
+    with FaultyServer(lambda question, before: "no usage" if server.seen else None) as server:
+        model = remote(server, **PRICED, max_cost_usd=6.0)
+        parts, error = collected(model.ratings(prompts_of(400), max_new_tokens=16))
+    assert "max_cost_usd" in str(error)
+    assert np.isnan(np.concatenate([part.answers.tokens_N2 for part in parts])).all()
+    assert 5.0 < sum(model.cost_usd(seen.tokens) for seen in server.seen[1:]) <= 6.0
+
+
+def test_what_an_answer_may_cost_is_learnt_from_the_dearest():
+    budget = Budget(1.0, (0.01, 0.1), spent=(1, 0), most=(10, 1))
+    assert [budget.reserve() for _ in range(6)] == [True, True, True, True, False, False]  # 0.01 and 0.2 for each
+    for _ in range(4):
+        budget.release()
+    budget.book((40, 0))
+    assert [budget.reserve() for _ in range(2)] == [True, False]  # 0.41 and 0.5 for each
+    assert budget.spent_usd == pytest.approx(0.41)
 
 
 def test_a_limit_below_one_answer_asks_nothing():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -113,8 +113,9 @@ class RatingElicitation:
             return known.answers
         asked = model.ratings if self.mode == "direct" else model.texts
         parts = [known]
-        with contextlib.closing(store):
-            for part in asked(prompts, max_new_tokens=self._tokens, kept=Kept(frozenset(known.rows), store.tokens())):
+        stream: Any = asked(prompts, max_new_tokens=self._tokens, kept=Kept(frozenset(known.rows), store.tokens()))
+        with contextlib.closing(store), contextlib.closing(stream):  # after an error no request stays on its way
+            for part in stream:
                 store.write([prompts[row] for row in part.rows], part.answers)
                 progress(len(part.rows))
                 parts.append(part)

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from vat.models.prefix_tree import Ends, Node, Pass
+from vat.models.prefix_tree import Ends, Node, Pass, lacking
 
 
 class CachedForward:
@@ -41,11 +41,7 @@ class CachedForward:
         """Have the caches of a path; what it shares with the last one is there already."""
         import torch
 
-        shared = 0
-        while shared < min(len(path), len(self._path)) and self._path[shared][0] is path[shared]:
-            shared += 1
-        del self._path[shared:]
-        for node in path[shared:]:
+        for node in lacking(self._path, path):
             options: dict[str, Any] = self._continuing(1, 0) if self._path else {"use_cache": True}
             for start in range(0, len(node.tokens), chunk):
                 part = node.tokens[start : start + chunk]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from vat.models.prefix_tree import Ends, Node, Pass
+from vat.models.prefix_tree import Ends, Node, Pass, lacking
 from vat.models.tree_attention import KeysValues, Layout, TreeAttention, Unsafe
 
 if TYPE_CHECKING:
@@ -68,11 +68,7 @@ class CascadeForward:
 
     def _follow(self, path: Sequence[Node], chunk: int) -> None:
         """Keep the keys and values of a path; what it shares with the last one is there already."""
-        shared = 0
-        while shared < min(len(path), len(self._path)) and self._path[shared][0] is path[shared]:
-            shared += 1
-        del self._path[shared:]
-        for node in path[shared:]:
+        for node in lacking(self._path, path):
             parts: list[KeysValues] = []
             self._path.append((node, parts))
             for start in range(0, len(node.tokens), chunk):

@@ -134,9 +134,9 @@ class Exchange:
     def _drive(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
         """What the thread does: run the loop to its end, whatever that is, and say so."""
         try:
-            with suppress(asyncio.CancelledError):
-                loop.run_until_complete(task)
-            loop.run_until_complete(_end_others())
+            loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            pass
         except BaseException as error:
             self._end = error
         finally:
@@ -234,11 +234,3 @@ class Exchange:
             found = f"none for {self._failed} of {self._count}, the last with {self._last.told}"
             return BackendError(f"{self._who}: must answer every prompt; got {found}. Run the same command to ask only those again.", retryable=True)
         return None
-
-
-async def _end_others() -> None:
-    """What the client still does in the loop, as looking up a name, is over."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)

@@ -10,7 +10,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -133,6 +133,15 @@ def passes(trees: Sequence[Node], fits: Callable[[Load], bool], *, whole_trees: 
         whole_trees: A pass may hold nodes with children; otherwise only nodes without, of about the same length.
     """
     yield from _passes((), tuple(trees), fits, whole_trees)
+
+
+def lacking(kept: list[tuple[Node, Any]], path: Sequence[Node]) -> Sequence[Node]:
+    """Drop from a stack of nodes, each with its caches, what is not on a path; returns the nodes of the path that it lacks."""
+    shared = 0
+    while shared < min(len(path), len(kept)) and kept[shared][0] is path[shared]:
+        shared += 1
+    del kept[shared:]
+    return path[shared:]
 
 
 def _passes(path: tuple[Node, ...], trees: tuple[Node, ...], fits: Callable[[Load], bool], whole_trees: bool) -> Iterator[Pass]:
