@@ -570,6 +570,12 @@ def test_a_server_that_gives_less_is_asked_for_less(server, top, tokens):
     assert all((seen.body["top_logprobs"], seen.body["max_tokens"]) == (top, tokens) for seen in faulty.seen[-20:])
 
 
+def test_a_text_may_be_as_long_as_the_server_wants_it_at_least():
+    with FaultyServer(least_tokens=16) as server:
+        remote(server).generate(prompts_of(2), max_new_tokens=9)
+    assert [seen.body["max_tokens"] for seen in server.seen] == [1, 16, 16, 16]
+
+
 def test_a_model_that_needs_many_tokens_for_a_text_gets_them():
     with FaultyServer(least_tokens=100) as server:
         remote(server).check(prompts_of(1)[0], max_new_tokens=100)
