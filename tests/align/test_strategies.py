@@ -9,42 +9,49 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vat.align.base import Strategy, Task
+from tests.align import tasks
+from vat.align.base import Task
 from vat.align.examples import draw_examples
 from vat.align.paraphrase import Paraphrase
 from vat.align.placebo import Placebo
 from vat.align.steering import Steering
 from vat.config import AlignSpec
 from vat.data.base import Probes
-from vat.data.template import TemplateData
 from vat.errors import BackendError, ConfigError, DataError
-from vat.models.base import Capabilities
+from vat.models.base import Capabilities, Model
 from vat.models.scripted import ScriptedModel
 from vat.theory.schwartz import SCHWARTZ
 from vat.types import Judgements, Probe
 
-SPLIT = TemplateData(test_share=0.3, split_seed=0, limit=None).split(SCHWARTZ)
+SPLIT = tasks.SPLIT
 MODEL = ScriptedModel(sway=0.5, refusals=0.0, fails_on="")
 NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "strategy").glob("*.yaml"))
 
 
-def task(value: str = "power", direction: int = -1, replicate: int = 0, rating: float = 4.0) -> Task:
+TRAINED = {"sft", "dpo"}
+SHORT = ("strategy.steps=2", "strategy.checkpoints=2", "strategy.batch=2")
+
+
+def task(
+    value: str = "power", direction: int = -1, replicate: int = 0, rating: float = 4.0, model: Model = MODEL, folder: Path = Path("nowhere")
+) -> Task:
     def ask(probes: Sequence[Probe]) -> Judgements:
         count = len(probes)
         return Judgements(tuple(probes), np.full(count, rating), np.full(count, rating), np.full((count, 5), 0.2), np.ones(count))
 
-    return Task(SCHWARTZ, SPLIT.train, MODEL, value, direction, replicate, ask)
+    return tasks.task(value, direction, model, ask, replicate=replicate, folder=folder)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_strategy_yields_states_in_order_from_train_scenes_only(name: str, compose: Callable[..., AlignSpec]) -> None:
-    strategy: Strategy = compose(f"strategy={name}").strategy
+def test_every_strategy_yields_states_in_order_from_train_scenes_only(name: str, compose: Callable[..., AlignSpec], tmp_path: Path) -> None:
+    spec = compose(f"strategy={name}", *(SHORT if name in TRAINED else ()))
+    strategy, given = spec.strategy, task(model=spec.model if name in TRAINED else MODEL, folder=tmp_path)
     strategy.check(Capabilities(trainable=True, caveat=""))
-    states = list(strategy.states(task()))
+    states = list(strategy.states(given))
     assert [state.step for state in states] == sorted({state.step for state in states})
     shown = {shot.probe.scene_id for state in states for shot in state.shots}
     assert not shown & set(SPLIT.test.scenes)
-    assert states == list(strategy.states(task())), "the same task gives the same states"
+    assert states == list(strategy.states(given)), "the same task gives the same states"
 
 
 @pytest.mark.parametrize("name", NAMES)

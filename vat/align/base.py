@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from vat.data.base import Probes
-from vat.models.base import Capabilities, Model
+from vat.data.question import Question
+from vat.models.base import Capabilities, Model, Progress
 from vat.settings import settings
 from vat.theory.base import Theory
 from vat.types import Judgements, Probe, Shot
@@ -32,6 +35,8 @@ class Task:
 
     train: probes it may use; none of their scenes is tested.
     ask: the model's own judgements of probes, after no shots.
+    question: how the model is asked. folder: for what a strategy keeps between attempts. threads: of its computations, None for as many as there are.
+    counting: what shows progress, given a name, a total and a unit. measured: the metrics of a state that was yielded.
     """
 
     theory: Theory
@@ -41,6 +46,11 @@ class Task:
     direction: int
     replicate: int
     ask: Callable[[Sequence[Probe]], Judgements]
+    question: Question
+    folder: Path
+    threads: int | None
+    counting: Callable[[str, int, str], AbstractContextManager[Progress]]
+    measured: Callable[[int], Mapping[str, float]]
 
 
 @settings
@@ -92,3 +102,10 @@ class Strategy(ABC):
             DataError: The train probes do not suffice.
             BackendError: The model failed.
         """
+
+    def series(self, folder: Path) -> list[dict[str, float]]:
+        """What was logged at each step of training, in the folder of its task; nothing where there is no training."""
+        return []
+
+    def tidy(self, folder: Path, steps: Mapping[int, Mapping[str, float]]) -> None:  # noqa: B027 - most strategies leave nothing behind
+        """Give up what is no longer needed once all states are measured; `steps` has their metrics."""

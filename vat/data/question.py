@@ -51,7 +51,7 @@ class Question:
         """The prompt for one probe, after `shots` with their ratings."""
         blocks = ["\n".join(self.block(shot.probe)) for shot in shots] + ["\n".join(self.block(probe))]
         blocks[0] = "\n".join(self.opening()) + f"\n\n{blocks[0]}"
-        answers = [("Answer: " if self.reasoned else "") + str(self.printed(shot.rating)) for shot in shots]
+        answers = [self.answer(shot.rating) for shot in shots]
         if self.format == "plain":
             examples = [f"{block} {answer}" for block, answer in zip(blocks, answers, strict=False)]
             return Prompt((), "\n\n".join([*examples, blocks[-1]]), tuple(f" {label}" for label in LABELS))
@@ -59,6 +59,10 @@ class Question:
         for answer, block in zip(answers, blocks[1:], strict=True):
             turns += [Message("assistant", answer), Message("user", block)]
         return Prompt(tuple(turns), "", tuple(map(str, LABELS)))
+
+    def answer(self, rating: int) -> str:
+        """A rating in the form in which it is asked for."""
+        return ("Answer: " if self.reasoned else "") + str(self.printed(rating))
 
     def printed(self, rating: int) -> int:
         """The number that stands for a rating on the scale as it is printed (and the other way round)."""

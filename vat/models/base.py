@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from vat.errors import ConfigError
 from vat.settings import settings
 from vat.types import Answered, Answers, Prompt, gathered
 
@@ -97,6 +99,18 @@ class Model(ABC):
     def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
         """All of `texts`, in the order of the prompts."""
         return list(gathered(len(prompts), self.texts(prompts, max_new_tokens=max_new_tokens)).text_N)
+
+    def training_source(self) -> dict[str, str | None]:
+        """What a trainer loads: name, revision and dtype of the weights, and the device.
+
+        Raises:
+            ConfigError: Its weights are out of reach.
+        """
+        raise ConfigError(f"model {self.label}: must have weights within reach to be trained; got none. Use strategy=steering.")
+
+    def trained(self, folder: Path, *, adapter: bool) -> Model:
+        """The model with the weights, or with the adapter, that training left in a folder. Raises as `training_source`."""
+        raise ConfigError(f"model {self.label}: must have weights within reach to be trained; got none. Use strategy=steering.")
 
     def cost_usd(self, tokens: tuple[float, float]) -> float:
         """What so many tokens read and written cost; NaN where nobody asks for money or the price is not known."""

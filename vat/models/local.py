@@ -10,6 +10,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -123,6 +124,21 @@ class LocalModel(Model):
                 texts = [("<think>" if encoded.thinks else "") + self._encoder.text(ids) for ids in written]
                 yield Answered(rows, answers_of(None, None, text_N=texts)).without(done)
             order = rest
+
+    def training_source(self) -> dict[str, str | None]:
+        """Name, exact revision on the hub, dtype, device."""
+        revision = None if Path(self.source.name).is_dir() else self.source.exact_revision
+        return {"name": self.source.name, "revision": revision, "dtype": self.dtype, "device": self._device.type}
+
+    def trained(self, folder: Path, *, adapter: bool) -> Model:
+        """A model of its own, asked in the same way."""
+        from vat.models.hf import HFModel
+
+        name, revision = (self.source.name, self.training_source()["revision"]) if adapter else (str(folder), None)
+        return HFModel(
+            name=str(name), revision=revision, adapter=str(folder) if adapter else None, dtype=self.dtype, device=self.device,
+            memory_gib=self.memory_gib, attention=self.attention, template_options=self.template_options,
+        )  # fmt: skip
 
     def unload(self) -> None:
         """Give up the memory of the weights."""

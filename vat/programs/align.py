@@ -25,6 +25,9 @@ from vat.track.job import Job
 from vat.track.runs import Description, Runs
 from vat.types import Judgements, Shot
 
+TRAINING = "training"
+"""The folder of a job that belongs to its strategy."""
+
 
 def align(spec: AlignSpec, runs: Runs) -> dict[str, Any]:
     """Do one job, or only bring MLflow up to date if it is done. Returns its result.
@@ -41,6 +44,7 @@ def align(spec: AlignSpec, runs: Runs) -> dict[str, Any]:
                     result = measured_again(job, result, _measures(spec))
                 else:
                     result = job.finish(_judged_and_measured(spec, job, description))
+        spec.strategy.tidy(job.folder / TRAINING, {int(step): numbers for step, numbers in result["steps"].items()})
         runs.publish(job, description, result)
     _accept(spec, result)
     return result
@@ -189,20 +193,28 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description) ->
     """Judge every state of the strategy and measure it against the state before."""
     spec.cluster.apply()
     theory, split, started = spec.theory.load(), split_of(spec.data, spec.theory), time.time()
+    steps: dict[int, dict[str, float]] = {}
     task = Task(
         theory, split.train, spec.model, spec.value, direction_of(spec) if spec.strategy.has_target else 1, spec.replicate,
         ask=lambda probes: spec.elicit.judge(spec.model, probes, (), theory, store=job.answers("asked")),
+        question=spec.elicit.question(theory), folder=job.folder / TRAINING, threads=spec.cluster.cpus,
+        counting=lambda what, total, unit: counter(f"{description.name} · {what}", total, unit=unit),
+        measured=lambda step: steps[step],
     )  # fmt: skip
     pushed = (spec.value, task.direction) if spec.strategy.has_target else ("", 0)
-    about, steps = About(description.name, *pushed, description.note, theory), {}
-    with counter(description.name, len(split.test.rows), unit="ratings") as progress:
-        pre = _baseline(spec, split) if spec.strategy.has_target else None
-        for state in spec.strategy.states(task):
+    about = About(description.name, *pushed, description.note, theory)
+    pre = _baseline(spec, split) if spec.strategy.has_target else None
+    for state in spec.strategy.states(task):
+        name = f"{description.name} · step {state.step}" if state.step else description.name
+        with counter(name, len(split.test.rows), unit="ratings") as progress:
             post = _judged(spec, job, state, split, progress)
-            steps[state.step] = record(job.step_folder(state.step), about, pre, post, _measures(spec))
+        steps[state.step] = record(job.step_folder(state.step), about, pre, post, _measures(spec))
+        if state.model is not spec.model:
+            state.model.unload()
     versions = {name: __import__(name).__version__ for name in ("vat", "numpy", "scipy")}
     return {
         "description": description._asdict(), "steps": steps, "measures": settings_of(_measures(spec)), "usage": usage_of(spec, job),
+        "training": spec.strategy.series(job.folder / TRAINING),
         "seconds": round(time.time() - started, 1), "versions": versions,
     }  # fmt: skip
 

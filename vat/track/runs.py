@@ -129,6 +129,9 @@ class Runs:
             steps = {int(step): metrics for step, metrics in result["steps"].items()}
             points = [(name, step, value) for step, values in steps.items() for name, value in values.items() if value is not None]
             points += [(name, max(steps), value) for name, value in result.get("usage", {}).items()]
+            points += [
+                (f"train/{name}", int(row["step"]), value) for row in result.get("training", ()) for name, value in row.items() if name != "step"
+            ]
             metrics = [Metric(name, value, now, step) for name, step, value in points if (name, step, value) not in there]
             for start in range(0, len(metrics), 500):
                 self._client.log_batch(run_id, metrics=metrics[start : start + 500])

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from vat.align.base import Task
+from tests.align.tasks import task
 from vat.align.examples import PromptStrategy
 from vat.align.placebo import Placebo
 from vat.align.steering import Steering
@@ -39,7 +39,7 @@ def before() -> Judgements:
 
 @lru_cache
 def after(strategy: type[PromptStrategy], value: str, direction: int, shots: int) -> Judgements:
-    state = next(strategy(shots=shots).states(Task(SCHWARTZ, SPLIT.train, MODEL, value, direction, 0, ask)))
+    state = next(strategy(shots=shots).states(task(value, direction, MODEL, ask)))
     return ELICIT.judge(MODEL, SPLIT.test.rows, state.shots, SCHWARTZ)
 
 

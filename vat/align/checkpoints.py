@@ -1,0 +1,74 @@
+"""Checkpoints of a training run on disk: which are whole, which the run can go on from, and what is left of them when they are old.
+
+A checkpoint counts only with its marker, which is written last, after everything in it is on disk; whatever lies there without one is torn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from vat.errors import DataError
+
+MARKER = "complete.json"
+TO_GO_ON = ("optimizer.pt", "optimizer.bin", "scheduler.pt", "rng_state*.pth", "global_step*", "latest", "zero_to_fp32.py", "scaler.pt")
+"""What only a run that goes on from here needs."""
+
+
+def checkpoint(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return folder / f"checkpoint-{step}"
+
+
+def mark(path: Path, plan: str) -> None:
+    """Say that a checkpoint is whole: all its files synced, the marker last."""
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            _sync(file)
+    draft = path / f".{MARKER}"
+    draft.write_text(json.dumps({"plan": plan}), encoding="utf-8")
+    _sync(draft)
+    draft.replace(path / MARKER)
+    _sync(path)
+    _sync(path.parent)
+
+
+def complete(folder: Path, steps: Sequence[int], plan: str) -> list[int]:
+    """The steps whose checkpoints are whole; torn ones are set aside and said so.
+
+    Raises:
+        DataError: A checkpoint belongs to another plan.
+    """
+    whole = []
+    for step in steps:
+        path = checkpoint(folder, step)
+        marker = path / MARKER
+        if marker.is_file():
+            found = json.loads(marker.read_text(encoding="utf-8")).get("plan")
+            if found != plan:
+                raise DataError(f"{path}: must be a checkpoint of this job; got one of another plan ({found}). Move it away.")
+            whole.append(step)
+        elif path.is_dir():
+            aside = path.with_name(f"{path.name}.torn")
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+            print(f"{path}: was not written to its end and was set aside; training goes on from before it", flush=True)
+    return whole
+
+
+def only_to_judge(path: Path) -> None:
+    """Leave of a checkpoint what it takes to judge it."""
+    for pattern in TO_GO_ON:
+        for file in path.glob(pattern):
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
