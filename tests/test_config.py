@@ -20,9 +20,10 @@ CHOSEN = {
 
 
 def loaded(path: Path) -> DictConfig:
-    """A yaml upon those of its group that it is made from."""
+    """A yaml upon those that it is made from: of its group, or the default of a group within it."""
     node = OmegaConf.load(path)
-    below = [loaded(path.with_name(f"{name}.yaml")) for name in node.pop("defaults", []) if name != "_self_"]
+    names = [name for name in node.pop("defaults", []) if name != "_self_"]
+    below = [loaded(path.parent / f"{'/'.join(*name.items()) if OmegaConf.is_dict(name) else name}.yaml") for name in names]
     return OmegaConf.merge(*below, node)
 
 
@@ -38,7 +39,7 @@ def option(group: str, name: str) -> dict:
 def composed(changed: dict | None = None) -> DictConfig:
     """The default configuration with some keys, as `data.limit`, set otherwise."""
     scalars = {"value": "power", "direction": None, "shots": 4, "replicate": 0, "sweep": None}
-    nodes = {group: OmegaConf.load(CONF / group / f"{name}.yaml") for group, name in CHOSEN.items()}
+    nodes = {group: loaded(CONF / group / f"{name}.yaml") for group, name in CHOSEN.items()}
     cfg = OmegaConf.create(scalars | nodes | {"measure": {CHOSEN["measure"]: nodes["measure"]}})
     for key, setting in (changed or {}).items():
         OmegaConf.update(cfg, key, setting, merge=False, force_add=True)
@@ -102,7 +103,7 @@ def test_unequal_nodes_give_instances_of_their_own():
 # Keys that are set otherwise, and the whole message; `…` stands for anything.
 BAD = {
     "unknown setting": ({"data.limt": 3}, "data.limt: no such setting; got 3. Did you mean limit?"),
-    "unheard of setting": ({"cluster.xyz": 3}, "cluster.xyz: no such setting; got 3. Choose from cpus."),
+    "unheard of setting": ({"cluster.xyz": 3}, "cluster.xyz: no such setting; got 3. Choose from cpus, deepspeed, gpus, processes."),
     "wrong type": (
         {"data.split_seed": "abc"},
         "data.split_seed: should be a valid integer, unable to parse string as an integer; got 'abc'. See conf/data/.",
@@ -115,7 +116,10 @@ BAD = {
     "out of range": ({"elicit.min_mass": 1.5}, "elicit.min_mass: should be less than or equal to 1; got 1.5. See conf/elicit/."),
     "not a choice": ({"elicit.format": "html"}, "elicit.format: should be 'chat' or 'plain'; got 'html'. See conf/elicit/."),
     "missing path": ({"data.path": "???"}, "data.path: must be given; got nothing. Add data.path=…"),
-    "missing setting": ({"cluster": {"_target_": "vat.fanout.local.LocalCluster"}}, "cluster.cpus: must be given; got nothing. Add cluster.cpus=…"),
+    "missing setting": (
+        {"cluster": {"_target_": "vat.fanout.local.LocalCluster", "processes": 1, "gpus": 0, "deepspeed": None}},
+        "cluster.cpus: must be given; got nothing. Add cluster.cpus=…",
+    ),
     "no class": ({"data": {"path": "x"}}, "data: must be an option of conf/data/; got {'path': 'x'}. Use data=<option>."),
     "not a node": ({"data": "template"}, "data: must be an option of conf/data/; got 'template'. Use data=<option>."),
     "class outside": ({"data._target_": "os.system"}, "data._target_: must be a class of vat; got 'os.system'. Use an option of conf/data/."),

@@ -111,8 +111,8 @@ def test_a_checkpoint_counts_only_with_its_marker_and_a_torn_one_is_set_aside(tm
         checkpoint(tmp_path, step).mkdir()
         (checkpoint(tmp_path, step) / "model.safetensors").write_text("weights")
         (checkpoint(tmp_path, step) / "optimizer.pt").write_text("state")
-    mark(checkpoint(tmp_path, 1), "plan")
-    mark(checkpoint(tmp_path, 3), "plan")
+    mark(checkpoint(tmp_path, 1), "plan", "1 process")
+    mark(checkpoint(tmp_path, 3), "plan", "1 process")
     assert complete(tmp_path, [1, 2, 3], "plan") == [1, 3]
     assert "checkpoint-2: was not written to its end and was set aside" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-1", "checkpoint-2.torn", "checkpoint-3"]
@@ -131,6 +131,7 @@ def written(folder: Path, spec: AlignSpec, steps: int = 6, **changes: Any) -> Pa
     plan = {
         "kind": spec.strategy.kind, "model": spec.model.training_source(), "steps": steps, "until": steps, "batch": 2,
         "save_at": [*range(1, steps + 1)], "lora": spec.strategy.lora, "trainer": spec.strategy.trainer, "seed": 0, "digest": "plan", "threads": 1,
+        "workers": 1, "deepspeed": None, "layout": "1 process",
     }  # fmt: skip
     (folder / "plan.json").write_text(json.dumps(plan | changes))
     return folder
@@ -235,7 +236,9 @@ def test_training_ends_at_the_first_checkpoint_beyond_a_limit_and_keeps_the_weig
         "the schedule is the whole run's"
     )
     spec.strategy.tidy(tmp_path, numbers)
-    assert [step for step in (2, 4) if checkpoint(tmp_path, step).exists()] == [4]
+    left = {step: [path.name for path in checkpoint(tmp_path, step).iterdir()] for step in (2, 4)}
+    assert left[2] == [MARKER]
+    assert "model.safetensors" in left[4]
 
 
 def test_a_whole_job_has_its_trajectory_its_training_log_and_one_run(compose: Compose, tmp_path: Path) -> None:
@@ -251,4 +254,15 @@ def test_a_whole_job_has_its_trajectory_its_training_log_and_one_run(compose: Co
     assert {name: [point.step for point in points] for name, points in history.items()} == {
         "gain": [2, 4], "nvat": [2, 4], "train/loss": [1, 2, 3, 4], "train/rewards/margins": [1, 2, 3, 4],
     }  # fmt: skip
+    models = client.search_logged_models([experiment.experiment_id])
+    assert sorted(int(model.tags["vat.step"]) for model in models) == [2, 4]
+    gains = {int(model.tags["vat.step"]): next(metric.value for metric in model.metrics if metric.key == "gain") for model in models}
+    assert gains == {point.step: point.value for point in history["gain"]}
+    assert not [metric for model in models for metric in model.metrics if metric.key.startswith("train/")]
     assert run_points([spec], sweep=None) == [row], "done once"
+    [job] = tmp_path.glob(f"mlruns/jobs/{row['job']}")
+    (job / "result.json").unlink()
+    again = run_points([spec], sweep=None)
+    assert again[0]["metrics"] == row["metrics"], "measured again from what lies there, of whose weights only the last are left"
+    assert len(client.search_logged_models([experiment.experiment_id])) == 2
+    assert len(client.get_metric_history(runs["dpo"].info.run_id, "train/loss")) == 4, "each step once"

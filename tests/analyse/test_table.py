@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vat.analyse.table import closing_table, described
+from vat.analyse.table import checkpoint_line, closing_table, described
 
 NUMBERS = {
     "gain": 0.41, "gain_low": 0.38, "gain_high": 0.44, "nvat": 0.135, "nvat_null": 0.1125, "nvat_p": 0.0015,
@@ -96,3 +96,9 @@ def test_a_baseline_has_no_gain() -> None:
 def test_other_settings_are_shown_where_rows_differ_in_them() -> None:
     table = closing_table([row(settings="elicit.wording=0"), row(settings="elicit.wording=2")])
     assert [line.split()[6] for line in table.splitlines()] == ["with", "elicit.wording=0", "elicit.wording=2"]
+
+
+def test_a_checkpoint_is_a_line_and_what_was_not_measured_is_a_dash() -> None:
+    numbers = {"gain": 0.1333, "gain_low": 0.1, "gain_high": 0.2, "nvat": 0.13, "nvat_null": 0.113, "nvat_p": 0.1255}
+    assert checkpoint_line("step 10", numbers) == "step 10: gain +0.133 [+0.100, +0.200]   nvat 0.130, by chance 0.113, p 0.1255"
+    assert checkpoint_line("step 10", {"gain": 0.1}) == "step 10: gain +0.100 [–, –]   nvat –, by chance –, p –"

@@ -227,6 +227,24 @@ def test_a_lora_adapter_is_part_of_the_model_and_of_its_identity(local: Local, t
     assert np.abs(expected - local().rate(asked).probability_N5).max() > 0.05
 
 
+def test_adapters_of_one_training_share_the_model_and_leave_it_as_it_was(local: Local, tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    asked, base = prompts(count=30, shots=2), local()
+    before = base.rate(asked).probability_N5
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        trained = transformers.AutoModelForCausalLM.from_pretrained(FOLDER)
+        adapted = peft.get_peft_model(trained, peft.LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
+        adapted.save_pretrained(tmp_path / f"{seed}")
+    for seed in (1, 2, 1):
+        shared, alone = base.trained(tmp_path / f"{seed}", adapter=True), local(adapter=str(tmp_path / f"{seed}"))
+        np.testing.assert_array_equal(shared.rate(asked).probability_N5, alone.rate(asked).probability_N5)
+        assert shared._loaded is base._loaded
+        shared.unload()
+    np.testing.assert_array_equal(base.rate(asked).probability_N5, before)
+    assert np.abs(before - alone.rate(asked).probability_N5).max() > 0.05
+
+
 def test_an_adapter_that_is_not_one_or_of_another_model_is_named(local: Local, tmp_path: Path) -> None:
     peft = pytest.importorskip("peft")
     with pytest.raises(ConfigError, match=r"model\.adapter=.*: must be the directory of a LoRA adapter with adapter_config\.json; got none"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from vat.data.base import Probes
 from vat.data.question import Question
@@ -30,12 +30,40 @@ class State(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What training may use of the machine. It changes results by no more than rounding, and so is no part of a job's key.
+
+    processes: that train together on the CPU; gpus: that train together, 0 for the model's own device. threads: of each job, None for as many
+    as there are. deepspeed: DeepSpeed's own configuration, None to train without.
+    """
+
+    processes: int
+    gpus: int
+    deepspeed: Mapping[str, Any] | None
+    threads: int | None
+
+    @property
+    def workers(self) -> int:
+        """Processes that train together."""
+        return self.gpus or self.processes
+
+    @property
+    def layout(self) -> str:
+        """How a checkpoint is shared out; training goes on only from one that is shared out in the same way."""
+        count = f"{self.workers} process{'es' if self.workers > 1 else ''}"
+        if self.deepspeed is None:
+            return count
+        zero = self.deepspeed["zero_optimization"]
+        return f"{count}, ZeRO-{zero['stage']}" + "".join(f", {name}" for name in ("offload_optimizer", "offload_param") if zero.get(name))
+
+
+@dataclass(frozen=True)
 class Task:
     """What a strategy is asked to do.
 
     train: probes it may use; none of their scenes is tested.
     ask: the model's own judgements of probes, after no shots.
-    question: how the model is asked. folder: for what a strategy keeps between attempts. threads: of its computations, None for as many as there are.
+    question: how the model is asked. folder: for what a strategy keeps between attempts. resources: what training may use.
     counting: what shows progress, given a name, a total and a unit. measured: the metrics of a state that was yielded.
     """
 
@@ -48,7 +76,7 @@ class Task:
     ask: Callable[[Sequence[Probe]], Judgements]
     question: Question
     folder: Path
-    threads: int | None
+    resources: Resources
     counting: Callable[[str, int, str], AbstractContextManager[Progress]]
     measured: Callable[[int], Mapping[str, float]]
 
@@ -84,6 +112,13 @@ class Strategy(ABC):
 
         Raises:
             ConfigError: It cannot, or its settings are wrong.
+        """
+
+    def check_resources(self, model: Model, resources: Resources) -> None:  # noqa: B027 - most strategies train nothing
+        """Find out before anything starts whether a model can be trained with so much of a machine.
+
+        Raises:
+            ConfigError: It cannot.
         """
 
     def examples(self, train: Probes, theory: Theory, value: str, *, replicate: int) -> list[Probe]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from vat.errors import DataError
 
 MARKER = "complete.json"
-TO_GO_ON = ("optimizer.pt", "optimizer.bin", "scheduler.pt", "rng_state*.pth", "global_step*", "latest", "zero_to_fp32.py", "scaler.pt")
+TO_GO_ON = ("optimizer.pt", "optimizer.bin", "scheduler.pt", "rng_state*.pth", "global_step*", "latest", "zero_to_*.py", "scaler.pt")
 """What only a run that goes on from here needs."""
 
 
@@ -23,13 +23,13 @@ def checkpoint(folder: Path, step: int) -> Path:
     return folder / f"checkpoint-{step}"
 
 
-def mark(path: Path, plan: str) -> None:
-    """Say that a checkpoint is whole: all its files synced, the marker last."""
+def mark(path: Path, plan: str, layout: str) -> None:
+    """Say that a checkpoint is whole, and how it is shared out: all its files synced, the marker last."""
     for file in sorted(path.rglob("*")):
         if file.is_file():
             _sync(file)
     draft = path / f".{MARKER}"
-    draft.write_text(json.dumps({"plan": plan}), encoding="utf-8")
+    draft.write_text(json.dumps({"plan": plan, "layout": layout}), encoding="utf-8")
     _sync(draft)
     draft.replace(path / MARKER)
     _sync(path)
@@ -59,10 +59,22 @@ def complete(folder: Path, steps: Sequence[int], plan: str) -> list[int]:
     return whole
 
 
+def layout_of(path: Path) -> str:
+    """How a whole checkpoint is shared out."""
+    return str(json.loads((path / MARKER).read_text(encoding="utf-8"))["layout"])
+
+
 def only_to_judge(path: Path) -> None:
     """Leave of a checkpoint what it takes to judge it."""
     for pattern in TO_GO_ON:
         for file in path.glob(pattern):
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+
+
+def only_marker(path: Path) -> None:
+    """Give up the weights of a checkpoint; its marker says that it was whole, and what was judged of it is kept elsewhere."""
+    for file in path.glob("*"):
+        if file.name != MARKER:
             shutil.rmtree(file) if file.is_dir() else file.unlink()
 
 

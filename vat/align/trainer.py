@@ -1,10 +1,13 @@
-"""The program that trains: `python -m vat.align.trainer plan.json`, one process or several under torchrun. It only trains and saves.
+"""The program that trains: `python -m vat.align.trainer plan.json PARENT`. It only trains and saves.
+
+Where several processes train it becomes torchrun, which starts this program once more for each; one of them logs and marks.
 
 It goes on from the newest whole checkpoint, writes a line of log.jsonl for each step, and marks each checkpoint that the plan names.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import math
@@ -13,31 +16,71 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from vat.align.checkpoints import checkpoint, complete, mark, only_to_judge
 
 NOT_A_NUMBER = 3
 """Exit status after a loss that is none."""
+FAULT = "fault.txt"
+"""What the first process to fail died of."""
 
 
-def main(plan_file: Path, parent: int) -> int:
-    """Train as planned; returns the exit status. On Linux the system ends this process when its parent dies, however that happens."""
+def main(plan_file: Path, parent: int, done: int | None = None) -> int:
+    """Train as planned; returns the exit status. On Linux the system ends this process when its parent dies, however that happens.
+
+    Args:
+        done: The step to go on from, for one of several processes; None for the first process, which finds it out for all.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     if os.getppid() != parent:
         return 1
     plan = json.loads(plan_file.read_text(encoding="utf-8"))
     folder = plan_file.parent
+    if done is None:
+        (folder / FAULT).unlink(missing_ok=True)
+        done = max(complete(folder, plan["save_at"], plan["digest"]), default=0)
+        if plan["workers"] > 1 or plan["deepspeed"]:
+            _become_torchrun(plan_file, plan["workers"], done)
+    try:
+        _train(plan, folder, done)
+    except Exception as error:
+        with contextlib.suppress(FileExistsError), (folder / FAULT).open("x", encoding="utf-8") as fault:
+            fault.write(f"{type(error).__name__}: {error}")
+        raise
+    return NOT_A_NUMBER if (folder / "not_a_number").is_file() else 0
+
+
+def _become_torchrun(plan_file: Path, workers: int, done: int) -> NoReturn:
+    """It keeps this process's id, by which its workers know their parent, and the system's promise to end it with ours."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc_per_node", str(workers)]
+    sys.stdout.flush()
+    os.execv(sys.executable, [*torchrun, "-m", "vat.align.trainer", str(plan_file), str(os.getpid()), str(done)])
+
+
+def _train(plan: dict[str, Any], folder: Path, done: int) -> None:
     import torch
 
     if plan["threads"]:
         torch.set_num_threads(plan["threads"])
-    whole = complete(folder, plan["save_at"], plan["digest"])
+    if plan["deepspeed"] and plan["model"]["device"] == "cpu":
+        _join_on_cpu()
     trainer = _trainer(plan, folder)
-    _forget_after(folder / "log.jsonl", whole[-1] if whole else 0, trainer)
-    trainer.train(resume_from_checkpoint=str(checkpoint(folder, whole[-1])) if whole else None)
-    return NOT_A_NUMBER if (folder / "not_a_number").is_file() else 0
+    _forget_after(folder / "log.jsonl", done, trainer)
+    trainer.train(resume_from_checkpoint=str(checkpoint(folder, done)) if done else None)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def _join_on_cpu() -> None:
+    """Meet the other processes before TRL's configuration is built, which under ZeRO-3 asks how many there are."""
+    os.environ["DS_ACCELERATOR"] = "cpu"
+    import deepspeed  # type: ignore[import-untyped]
+
+    # It only speeds up inference, wants a compiler, and a run killed while it is compiled leaves a lock that stops all later ones.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed.init_distributed(dist_backend="gloo")
 
 
 def _trainer(plan: dict[str, Any], folder: Path) -> Any:
@@ -50,10 +93,13 @@ def _trainer(plan: dict[str, Any], folder: Path) -> Any:
     datasets.disable_progress_bars()
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    on_cpu = plan["model"]["device"] == "cpu"
+    rows = datasets.Dataset.from_list([json.loads(line) for line in (folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()])
     settings = config(
-        output_dir=str(folder), max_steps=plan["steps"], per_device_train_batch_size=plan["batch"], save_strategy="no", logging_steps=1,
-        report_to=[], disable_tqdm=True, logging_nan_inf_filter=False, seed=plan["seed"], data_seed=plan["seed"], use_cpu=on_cpu, **plan["trainer"],
+        output_dir=str(folder), max_steps=plan["steps"], save_strategy="no", logging_steps=1, report_to=[], disable_tqdm=True,
+        per_device_train_batch_size=plan["batch"] // plan["workers"] // plan["trainer"].get("gradient_accumulation_steps", 1),
+        dataloader_drop_last=len(rows) >= plan["batch"],  # else the end of an epoch would depend on the number of processes
+        logging_nan_inf_filter=False, seed=plan["seed"], data_seed=plan["seed"], use_cpu=plan["model"]["device"] == "cpu",
+        deepspeed=plan["deepspeed"], **plan["trainer"],
     )  # fmt: skip
     model = transformers.AutoModelForCausalLM.from_pretrained(
         plan["model"]["name"],
@@ -68,12 +114,12 @@ def _trainer(plan: dict[str, Any], folder: Path) -> Any:
         import peft
 
         lora = peft.LoraConfig(task_type="CAUSAL_LM", **plan["lora"])
-    rows = datasets.Dataset.from_list([json.loads(line) for line in (folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()])
     return trainer(model=model, args=settings, train_dataset=rows, processing_class=tokenizer, peft_config=lora, callbacks=[_keeper(plan, folder)])
 
 
 def _keeper(plan: dict[str, Any], folder: Path) -> Any:
     """What is done after each step, each log and each save."""
+    import torch
     from transformers import TrainerCallback
 
     class Keeper(TrainerCallback):
@@ -87,9 +133,12 @@ def _keeper(plan: dict[str, Any], folder: Path) -> Any:
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
             """A line of the log; stop at a loss that is no number."""
-            if not state.is_world_process_zero or "loss" not in (logs or {}):
+            if not logs or "loss" not in logs:
                 return
-            assert logs is not None
+            if not math.isfinite(logs["loss"]):  # the mean of all processes: all of them stop
+                control.should_training_stop, control.should_save = True, False
+            if not state.is_world_process_zero:
+                return
             line = {"step": state.global_step, **{name: value for name, value in logs.items() if isinstance(value, int | float)}}
             if "num_tokens" in line:  # counted from where this process began
                 now, total = time.monotonic(), line.pop("num_tokens")
@@ -99,13 +148,14 @@ def _keeper(plan: dict[str, Any], folder: Path) -> Any:
                 log.write(json.dumps(line) + "\n")
             if not math.isfinite(logs["loss"]):
                 (folder / "not_a_number").write_text(str(state.global_step), encoding="utf-8")
-                control.should_training_stop, control.should_save = True, False
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             """Mark what was written as whole; the one before need not be gone on from any more."""
+            if plan["workers"] > 1:
+                torch.distributed.barrier()  # each process has written its part
             if state.is_world_process_zero:
                 before = [step for step in plan["save_at"] if step < state.global_step]
-                mark(checkpoint(folder, state.global_step), plan["digest"])
+                mark(checkpoint(folder, state.global_step), plan["digest"], plan["layout"])
                 if before:
                     only_to_judge(checkpoint(folder, before[-1]))
 
@@ -121,4 +171,6 @@ def _forget_after(log: Path, step: int, trainer: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    ended = main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    sys.stdout.flush()
+    os._exit(ended)  # all is on disk; threads of gloo that outlive main abort an interpreter that ends in the ordinary way, one time in about fifty

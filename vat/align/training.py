@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import os
-import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -21,18 +21,19 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from vat.align.base import State, Strategy, Task
-from vat.align.checkpoints import checkpoint, complete, only_to_judge
+from vat.align.base import Resources, State, Strategy, Task
+from vat.align.checkpoints import checkpoint, complete, layout_of, only_marker, only_to_judge
+from vat.align.trainer import FAULT
 from vat.align.training_data import Objective, Row, rows_digest, training_rows
 from vat.errors import BackendError, ConfigError, choose, shown
-from vat.models.base import Capabilities
+from vat.models.base import Capabilities, Model
 from vat.settings import settings
 from vat.types import Probe
 
 OURS = frozenset({
     "output_dir", "max_steps", "num_train_epochs", "per_device_train_batch_size", "save_strategy", "save_steps", "save_total_limit",
     "save_only_model", "report_to", "seed", "data_seed", "use_cpu", "resume_from_checkpoint", "logging_steps", "logging_strategy", "deepspeed",
-    "push_to_hub", "disable_tqdm", "logging_nan_inf_filter",
+    "push_to_hub", "disable_tqdm", "logging_nan_inf_filter", "dataloader_drop_last",
 })  # fmt: skip
 """Settings of TRL's trainers that follow from settings of ours."""
 LOOK_EVERY_S = 0.5
@@ -103,18 +104,43 @@ class TrainingStrategy(Strategy):
         if strange := sorted(self.trainer.keys() - known.keys()):
             raise ConfigError(f"strategy.trainer.{strange[0]}: must be a setting of TRL's {self.kind.upper()}Config; {choose(strange[0], known)}")
 
+    def check_resources(self, model: Model, resources: Resources) -> None:
+        """Whether the processes can share the batch, and are on the model's device.
+
+        Raises:
+            ConfigError: They cannot, or are not.
+        """
+        if not model.capabilities().trainable:
+            return
+        pieces = self.trainer.get("gradient_accumulation_steps", 1)
+        if type(pieces) is not int or pieces < 1:
+            raise ConfigError(f"strategy.trainer.gradient_accumulation_steps: must be 1, 2, 3 …; got {shown(pieces)}. Leave it out for 1.")
+        if self.batch % (resources.workers * pieces):
+            rule = f"strategy.batch={self.batch}: must divide by processes times gradient_accumulation_steps; got {resources.workers} times {pieces}"
+            raise ConfigError(f"{rule}. Use strategy.batch={math.ceil(self.batch / resources.workers / pieces) * resources.workers * pieces}.")
+        device = model.training_source()["device"]
+        if resources.gpus and device != "cuda":
+            raise ConfigError(f"cluster.gpus={resources.gpus}: needs a model on a GPU; got one on {device}. Use model.device=auto or cluster.gpus=0.")
+        if resources.processes > 1 and device != "cpu":
+            rule = f"cluster.processes={resources.processes}: is for training on the CPU; got a model on {device}"
+            raise ConfigError(f"{rule}. Use cluster.gpus, or model.device=cpu.")
+
     def states(self, task: Task) -> Iterator[State]:
         """Train, or go on training, then the model at each checkpoint.
 
         Raises:
+            ConfigError: Training cannot be computed with the task's resources, or not go on with them.
             DataError: Nothing to train on; a checkpoint of another plan.
             BackendError: Training failed.
         """
+        self.check_resources(task.model, task.resources)
         rows = self._rows(task)
         plan = self._plan(task, rows)
         waits = self.stop_at_gain is not None or self.stop_at_tax is not None
         for step in self.save_at:
-            if step not in complete(task.folder, self.save_at, plan["digest"]):
+            whole = complete(task.folder, self.save_at, plan["digest"])
+            if step not in whole:
+                _check_layout(task, whole)
                 task.folder.mkdir(parents=True, exist_ok=True)
                 until = step if waits else self.steps
                 (task.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -136,7 +162,7 @@ class TrainingStrategy(Strategy):
         for step in steps:
             path = checkpoint(folder, step)
             if step not in kept:
-                shutil.rmtree(path, ignore_errors=True)
+                only_marker(path)
             elif step != max(steps):
                 only_to_judge(path)
 
@@ -155,14 +181,14 @@ class TrainingStrategy(Strategy):
             "save_at": self.save_at, "lora": self.lora, "trainer": self.trainer, "seed": task.replicate,
         }  # fmt: skip
         digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
-        return plan | {"digest": digest, "threads": task.threads}
+        return plan | {"digest": digest, **_computed_with(task.resources)}
 
     def _train(self, task: Task, until: int) -> None:
         """Run the trainer until it ends; it dies with us."""
         command = [sys.executable, "-m", "vat.align.trainer", str(task.folder / "plan.json"), str(os.getpid())]
         said = task.folder / "trainer.txt"
         with said.open("w", encoding="utf-8") as out, task.counting("training", until, "steps") as progress:
-            process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=_one_gpu(task), start_new_session=True)
             done = 0
             try:
                 while process.poll() is None or done < _last_step(task.folder / "log.jsonl"):
@@ -171,10 +197,33 @@ class TrainingStrategy(Strategy):
                     progress(now - done)
                     done = now
             finally:
-                process.kill()
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         if process.returncode:
             raise BackendError(_why(process.returncode, task.folder, said))
+
+
+def _computed_with(resources: Resources) -> dict[str, Any]:
+    """The part of a plan that changes no more than rounding."""
+    threads = resources.threads
+    if resources.workers > 1:
+        threads = max(1, (threads or os.cpu_count() or 1) // resources.workers)
+    return {"threads": threads, "workers": resources.workers, "deepspeed": resources.deepspeed, "layout": resources.layout}
+
+
+def _check_layout(task: Task, whole: Sequence[int]) -> None:
+    """Training goes on to the bit only with as many processes as before, and each needs its part of the optimizer."""
+    if whole and (began := layout_of(checkpoint(task.folder, whole[-1]))) != task.resources.layout:
+        rule = f"cluster: training must go on as it began, with {began}; got {task.resources.layout}"
+        raise ConfigError(f"{rule}. Set processes, gpus and deepspeed so, or move {task.folder} away to begin again.")
+
+
+def _one_gpu(task: Task) -> dict[str, str] | None:
+    """The environment of the trainer: a single process that saw several GPUs would use them all, and so a larger batch."""
+    if task.resources.workers > 1 or task.model.training_source()["device"] != "cuda":
+        return None
+    return os.environ | {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]}
 
 
 def _last_step(log: Path) -> int:
@@ -189,8 +238,9 @@ def _why(status: int, folder: Path, said: Path) -> str:
         step = broken.read_text(encoding="utf-8")
         broken.unlink()
         return f"strategy.trainer: the loss must be a number; got none at step {step}. The last whole checkpoint is kept; lower learning_rate."
-    lines = [line for line in said.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if any("OutOfMemory" in line or "out of memory" in line for line in lines):
+    fault = folder / FAULT
+    heard = said.read_text(encoding="utf-8")
+    last = fault.read_text(encoding="utf-8") if fault.is_file() else next((line for line in reversed(heard.splitlines()) if line.strip(" =")), "")
+    if any(words in last + heard for words in ("OutOfMemory", "out of memory")):
         return "strategy.batch: a step must fit into memory; got a batch that does not. Lower it and raise trainer.gradient_accumulation_steps."
-    last = shown(lines[-1], 200) if lines else "nothing said"
-    return f"strategy: training must end well; got status {status} and {last}. See {said}."
+    return f"strategy: training must end well; got status {status} and {shown(' '.join(last.split()), 200)}. See {said}."

@@ -30,6 +30,13 @@ def closing_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([lines, *(["", "Failed:", *failures] if failures else [])])
 
 
+def checkpoint_line(name: str, numbers: Mapping[str, float]) -> str:
+    """One measured state of a trajectory, as it comes."""
+    found = dict.fromkeys(("gain", "gain_low", "gain_high", "nvat", "nvat_null", "nvat_p")) | dict(numbers)
+    gain = f"gain {number(found['gain'], '+.3f')} {interval(found['gain_low'], found['gain_high'], '+.3f')}"
+    return f"{name}: {gain}   nvat {number(found['nvat'])}, by chance {number(found['nvat_null'])}, p {number(found['nvat_p'], '.4f')}"
+
+
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Collection[str]) -> str:
     """Columns set in spaces, those named in `left` to the left; `with` and `q` only if a row has them."""
     kept = [n for n, name in enumerate(header) if name not in ("with", "q") or any(row[n] for row in rows)]

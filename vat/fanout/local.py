@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib.util import find_spec
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from vat.errors import ConfigError, MissingDependency, shown
 from vat.settings import settings
 
 
 @settings
 class LocalCluster:
-    """`cpus`: threads of a local model, None for as many as the machine has."""
+    """What a job may use.
+
+    cpus: threads of a local model, None for as many as the machine has.
+    processes: that train together on the CPU.
+    gpus: that train together; 0 for whatever device the model has, in one process.
+    deepspeed: DeepSpeed's own configuration, None to train without it.
+    """
 
     cpus: Annotated[int, Field(ge=1, le=1024)] | None
+    processes: Annotated[int, Field(ge=1, le=1024)]
+    gpus: Annotated[int, Field(ge=0, le=1024)]
+    deepspeed: dict[str, Any] | None
+
+    def check(self) -> None:
+        """Whether the machine has what is asked for.
+
+        Raises:
+            ConfigError: More GPUs than there are; processes beside GPUs; a DeepSpeed configuration without a stage.
+            MissingDependency: DeepSpeed is not installed.
+        """
+        if self.gpus:
+            import torch
+
+            if self.processes > 1:
+                rule = f"cluster.processes={self.processes}: must be 1 where GPUs train, one process on each; got cluster.gpus={self.gpus}"
+                raise ConfigError(f"{rule}. Set one of the two.")
+            if self.gpus > (found := torch.cuda.device_count()):
+                step = f"Use at most {found}" if found else "Use cluster.gpus=0, and cluster.processes for several processes on the CPU"
+                raise ConfigError(f"cluster.gpus={self.gpus}: must be on this machine; got {found}. {step}.")
+        if self.deepspeed is not None:
+            zero = self.deepspeed.get("zero_optimization")
+            if not isinstance(zero, dict) or zero.get("stage") not in (0, 1, 2, 3):
+                rule = f"cluster.deepspeed: must have a zero_optimization.stage of 0, 1, 2 or 3; got {shown(zero)}"
+                raise ConfigError(f"{rule}. Use cluster/deepspeed=zero2.")
+            if find_spec("deepspeed") is None:
+                raise MissingDependency("deepspeed", needed_by="cluster.deepspeed", install="pip install deepspeed")
 
     def apply(self) -> None:
         """Set the number of threads of this process."""

@@ -65,14 +65,22 @@ class Source:
             BackendError: The weights are not there.
         """
         model = self.part("AutoModelForCausalLM", dtype=dtype, use_safetensors=True)
-        if self.adapter is None:
-            return model
+        if self.adapter is not None:
+            self.put_adapter(model, "default")
+        return model
+
+    def put_adapter(self, model: Any, name: str) -> None:
+        """Put the adapter on a model, under a name; it is in use from here on.
+
+        Raises:
+            ConfigError: It does not fit the model.
+        """
         try:
-            model.load_adapter(str(self.adapter), use_safetensors=True)
+            model.load_adapter(str(self.adapter), adapter_name=name, use_safetensors=True)
+            model.to(model.dtype)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             rule = f"model.adapter={self.adapter}: must fit the model {self.name}"
             raise ConfigError(f"{rule}; got {shown(str(error), 200)}. Use the model that it was trained on.") from error
-        return model.to(dtype)
 
     def part(self, loader: str, **options: Any) -> Any:
         """What a class of transformers loads, at the exact revision, so that all parts belong together even if a branch moves on.

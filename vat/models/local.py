@@ -31,6 +31,8 @@ from vat.types import Answered, Prompt, answers_of
 if TYPE_CHECKING:
     import torch
 
+SHARED = "checkpoint"
+"""What the adapter upon a shared model is called there; there is one at a time."""
 LABEL_ROWS = 64
 """Rows of logits that are turned into probabilities at a time: in float32 they are large."""
 
@@ -135,13 +137,18 @@ class LocalModel(Model):
         from vat.models.hf import HFModel
 
         name, revision = (self.source.name, self.training_source()["revision"]) if adapter else (str(folder), None)
-        return HFModel(
+        made = HFModel(
             name=str(name), revision=revision, adapter=str(folder) if adapter else None, dtype=self.dtype, device=self.device,
             memory_gib=self.memory_gib, attention=self.attention, template_options=self.template_options,
         )  # fmt: skip
+        if adapter:
+            made.__dict__["_shared_base"] = self
+        return made
 
     def unload(self) -> None:
-        """Give up the memory of the weights."""
+        """Give up the memory of the weights; of an adapter upon a shared model only the adapter's."""
+        if "_loaded" in self.__dict__ and "_shared_base" in self.__dict__:
+            self._loaded.delete_adapter(SHARED)
         for part in ("_loaded", "_cascade"):
             self.__dict__.pop(part, None)
 
@@ -238,6 +245,10 @@ class LocalModel(Model):
         import torch
 
         device = self._device
+        if "_shared_base" in self.__dict__:  # checkpoints of one training share the model that they were trained on
+            model = self.__dict__["_shared_base"]._loaded
+            self.source.put_adapter(model, SHARED)
+            return model
         try:
             return self.source.model(getattr(torch, self.dtype)).to(device).eval()
         except torch.OutOfMemoryError as error:

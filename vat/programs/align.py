@@ -9,8 +9,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from vat.align.base import State, Task
+from vat.align.base import Resources, State, Task
 from vat.align.none import Baseline
+from vat.analyse.table import checkpoint_line
 from vat.config import AlignSpec
 from vat.data.base import DataSource, Split
 from vat.data.question import INSTRUCTIONS
@@ -129,11 +130,19 @@ def describe(spec: AlignSpec) -> Description:
     return Description(name, "job" if strategy.has_target else "baseline", params, data, spec.model.capabilities().caveat)
 
 
+def resources_of(spec: AlignSpec) -> Resources:
+    """What the job's training may use."""
+    cluster = spec.cluster
+    return Resources(cluster.processes, cluster.gpus, cluster.deepspeed, cluster.cpus)
+
+
 def preflight(spec: AlignSpec) -> list[str]:
     """Every fault that can be known before work starts, one line each. Writes nothing."""
     checks: list[Callable[[], object]] = [
         spec.tracking.check,
         lambda: spec.strategy.check(spec.model.capabilities()),
+        spec.cluster.check,
+        lambda: spec.strategy.check_resources(spec.model, resources_of(spec)),
         lambda: _check_target(spec) if spec.strategy.has_target else None,
         spec.model.identity,
         lambda: _check_question(spec),
@@ -197,7 +206,7 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description) ->
     task = Task(
         theory, split.train, spec.model, spec.value, direction_of(spec) if spec.strategy.has_target else 1, spec.replicate,
         ask=lambda probes: spec.elicit.judge(spec.model, probes, (), theory, store=job.answers("asked")),
-        question=spec.elicit.question(theory), folder=job.folder / TRAINING, threads=spec.cluster.cpus,
+        question=spec.elicit.question(theory), folder=job.folder / TRAINING, resources=resources_of(spec),
         counting=lambda what, total, unit: counter(f"{description.name} · {what}", total, unit=unit),
         measured=lambda step: steps[step],
     )  # fmt: skip
@@ -211,6 +220,7 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description) ->
         steps[state.step] = record(job.step_folder(state.step), about, pre, post, _measures(spec))
         if state.model is not spec.model:
             state.model.unload()
+            print(checkpoint_line(name, steps[state.step]), flush=True)
     versions = {name: __import__(name).__version__ for name in ("vat", "numpy", "scipy")}
     return {
         "description": description._asdict(), "steps": steps, "measures": settings_of(_measures(spec)), "usage": usage_of(spec, job),

@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -22,7 +22,7 @@ from vat.track.settings import Tracking
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-KEY, RESULT, KIND, SWEEP, ERROR = "vat.job_key", "vat.result", "vat.kind", "vat.sweep", "vat.error"
+KEY, RESULT, KIND, SWEEP, ERROR, STEP = "vat.job_key", "vat.result", "vat.kind", "vat.sweep", "vat.error", "vat.step"
 PARENT, NOTE, NAME = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runName"
 
 
@@ -127,12 +127,16 @@ class Runs:
             there, latest = self._points(job)
             now = max(int(time.time() * 1000), latest + 1)  # MLflow shows the point of a step that was logged last
             steps = {int(step): metrics for step, metrics in result["steps"].items()}
+            models = self._models(run_id, job, sorted(steps)) if result.get("training") else {}
             points = [(name, step, value) for step, values in steps.items() for name, value in values.items() if value is not None]
             points += [(name, max(steps), value) for name, value in result.get("usage", {}).items()]
             points += [
                 (f"train/{name}", int(row["step"]), value) for row in result.get("training", ()) for name, value in row.items() if name != "step"
             ]
-            metrics = [Metric(name, value, now, step) for name, step, value in points if (name, step, value) not in there]
+            new = [point for point in points if point not in there]
+            metrics = [
+                Metric(name, value, now, step, model_id=models.get(step) if name in steps.get(step, ()) else None) for name, step, value in new
+            ]
             for start in range(0, len(metrics), 500):
                 self._client.log_batch(run_id, metrics=metrics[start : start + 500])
             logged = self._known[job.key].data.params  # cannot be changed; the same job may go by another name, as a model's other path
@@ -168,6 +172,22 @@ class Runs:
                 self._client.set_tag(run_id, ERROR, shown(without_password(str(error)), 400))
                 self._client.set_terminated(run_id, status)
             raise
+
+    def _models(self, run_id: str, job: Job, steps: Sequence[int]) -> dict[int, str]:
+        """Step → id of the model that stands for that checkpoint in MLflow; each is made once. Weights stay on disk."""
+        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+
+        found = self._client.search_logged_models([self._experiment], filter_string=f"source_run_id = '{run_id}'", max_results=1000)
+        models = {int(model.tags[STEP]): model.model_id for model in found if STEP in model.tags}
+        for step in steps:
+            if step not in models:
+                made = self._client.create_logged_model(
+                    self._experiment, name=f"{job.key}-step-{step}", source_run_id=run_id, tags={STEP: str(step), KEY: job.key}
+                )
+                self._client.finalize_logged_model(made.model_id, LoggedModelStatus.READY)
+                self._client.log_outputs(run_id, [LoggedModelOutput(made.model_id, step)])
+                models[step] = made.model_id
+        return models
 
     def _points(self, job: Job) -> tuple[set[tuple[str, int, float]], int]:
         """What the run shows already, as (metric, step, value), and when the last of it was logged, in ms."""
