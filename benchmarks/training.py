@@ -42,7 +42,8 @@ plan = json.load(open(sys.argv[1]))
 folder = sys.argv[1].rpartition("/")[0]
 rows = datasets.Dataset.from_list([json.loads(line) for line in open(f"{folder}/rows.jsonl")])
 config = trl.SFTConfig(output_dir=folder, max_steps=plan["steps"], per_device_train_batch_size=plan["batch"], logging_steps=1, report_to=[],
-                       save_steps=plan["steps"] // len(plan["save_at"]), disable_tqdm=True, dataloader_drop_last=True, seed=0, data_seed=0, use_cpu=True, **plan["trainer"])
+                       save_steps=plan["steps"] // len(plan["save_at"]), disable_tqdm=True,
+                       dataloader_drop_last=True, seed=0, data_seed=0, use_cpu=True, **plan["trainer"])
 name = plan["model"]["name"]
 model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
 trl.SFTTrainer(model=model, args=config, train_dataset=rows, processing_class=transformers.AutoTokenizer.from_pretrained(name)).train()
