@@ -218,6 +218,7 @@ def test_all_processes_end_when_training_is_interrupted(compose: Compose, tmp_pa
     gone(running)
 
 
+@pytest.mark.slow
 def test_what_one_of_several_processes_died_of_is_told_in_one_line(compose: Compose, tmp_path: Path) -> None:
     spec = compose("strategy=sft", "strategy.lora={r: 2, target_modules: [no_such_layer]}", "cluster.processes=2")
     with pytest.raises(BackendError, match=r"Error: .*no_such_layer") as caught:
@@ -225,6 +226,7 @@ def test_what_one_of_several_processes_died_of_is_told_in_one_line(compose: Comp
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_stops_all_processes(compose: Compose, tmp_path: Path) -> None:
     overrides = ("strategy.steps=8", "strategy.checkpoints=8", "strategy.batch=2", "strategy.trainer.learning_rate=1e30", "cluster.processes=2")
     spec = compose("strategy=sft", *overrides)
