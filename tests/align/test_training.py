@@ -206,6 +206,9 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(compose: Compose
     with pytest.raises(BackendError, match=r"the loss must be a number; got none at step \d\..*lower learning_rate") as caught:
         list(spec.strategy.states(task("power", -1, spec.model, lambda _: None, folder=tmp_path)))
     assert "\n" not in str(caught.value)
+    broke = int(str(caught.value).partition("at step ")[2][0])
+    whole = [step for step in range(1, 9) if (checkpoint(tmp_path, step) / MARKER).is_file()]
+    assert whole == [*range(1, broke)], "what came before the step that broke, and nothing of it or after"
 
 
 def test_a_lora_target_that_matches_nothing_is_told(compose: Compose, tmp_path: Path) -> None:

@@ -810,6 +810,7 @@ def test_a_server_on_this_machine_is_asked_directly(monkeypatch):
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     with FaultyServer() as server:
         remote(server, retries=0).check(prompts_of(1)[0])
+        assert len(server.good) == 1, "and not the proxy, where nobody listens"
 
 
 @pytest.mark.parametrize(("password", "found"), [(quote(KEY, safe=""), "Cannot connect to host 127"), (KEY, "a proxy that is no URL")])

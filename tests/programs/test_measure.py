@@ -20,11 +20,11 @@ from vat.config import read, read_measure
 from vat.errors import BackendError, ConfigError, DataError, VatError
 from vat.fanout.programs import run
 from vat.fanout.sweep import run_points
+from vat.files import whole_file
 from vat.models.scripted import ScriptedModel
 from vat.programs import record as record_module
 from vat.programs.measure import measure_again
 from vat.track import runs as runs_module
-from vat.track.files import whole_file
 
 Launch = Callable[..., list[dict[str, Any]]]
 TAX = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "measure.tax.factors=[]")

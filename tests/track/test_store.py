@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vat.files import whole_file
 from vat.track import store
-from vat.track.files import whole_file
 from vat.track.store import PartStore
 from vat.types import Answered, Answers, Message, Prompt, answers_of
 

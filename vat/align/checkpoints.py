@@ -6,12 +6,12 @@ A checkpoint counts only with its marker, which is written last, after everythin
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from vat.errors import DataError
+from vat.files import synced, whole_file
 
 MARKER = "complete.json"
 TO_GO_ON = ("optimizer.pt", "optimizer.bin", "scheduler.pt", "rng_state*.pth", "global_step*", "latest", "zero_to_*.py", "scaler.pt")
@@ -27,13 +27,10 @@ def mark(path: Path, plan: str, layout: str) -> None:
     """Say that a checkpoint is whole, and how it is shared out: all its files synced, the marker last."""
     for file in sorted(path.rglob("*")):
         if file.is_file():
-            _sync(file)
-    draft = path / f".{MARKER}"
-    draft.write_text(json.dumps({"plan": plan, "layout": layout}), encoding="utf-8")
-    _sync(draft)
-    draft.replace(path / MARKER)
-    _sync(path)
-    _sync(path.parent)
+            synced(file)
+    with whole_file(path / MARKER) as draft:
+        draft.write_text(json.dumps({"plan": plan, "layout": layout}), encoding="utf-8")
+    synced(path.parent)
 
 
 def complete(folder: Path, steps: Sequence[int], plan: str) -> list[int]:
@@ -76,11 +73,3 @@ def only_marker(path: Path) -> None:
     for file in path.glob("*"):
         if file.name != MARKER:
             shutil.rmtree(file) if file.is_dir() else file.unlink()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -23,12 +23,12 @@ import numpy as np
 from vat.analyse.heatmap import draw_coupling
 from vat.elicit.states import paired_items, paired_states, rating_array, value_states
 from vat.errors import DataError
+from vat.files import whole_file
 from vat.measure.base import Columns, Items, Measure, Shifted
 from vat.measure.coupling import coupling_matrix
 from vat.measure.gain import column_means
 from vat.measure.tidy import Row, metrics
 from vat.theory.base import Theory, theory_of, theory_tree
-from vat.track.files import whole_file
 from vat.track.job import Job
 from vat.types import Floats, Judgements, Probe
 

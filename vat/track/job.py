@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vat.errors import DataError
-from vat.track.files import whole_file
+from vat.files import whole_file
 from vat.track.store import PartStore, tokens_in
 
 RESULT_VERSION = 1

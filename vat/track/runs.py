@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vat.errors import BackendError, DataError, MissingDependency, shown
-from vat.track.files import whole_file
+from vat.files import whole_file
 from vat.track.job import Job
 from vat.track.settings import Tracking
 

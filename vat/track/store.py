@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vat.track.files import whole_file
+from vat.files import whole_file
 from vat.types import LABELS, Answered, Answers, Prompt, answers_of
 
 if TYPE_CHECKING:

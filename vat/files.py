@@ -15,14 +15,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield draft
-        _sync(draft)
+        synced(draft)
         draft.replace(path)
-        _sync(path.parent)
+        synced(path.parent)
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def synced(path: Path) -> None:
+    """What is written to a file, or which files a folder holds, is on disk when this returns."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
