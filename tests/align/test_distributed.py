@@ -206,7 +206,7 @@ def test_all_processes_end_when_training_is_interrupted(compose: Compose, tmp_pa
     spec = compose("strategy=sft", "strategy.steps=100000", "strategy.checkpoints=1", "strategy.batch=4", "cluster.processes=2")
     running: list[int] = []
 
-    def interrupted(done: int) -> None:
+    def interrupted(done: int, said: str = "") -> None:
         if done:
             running.extend(pid for child in children(os.getpid()) for pid in (child, *children(child)))
             raise KeyboardInterrupt
@@ -228,7 +228,7 @@ def test_what_one_of_several_processes_died_of_is_told_in_one_line(compose: Comp
 
 @pytest.mark.slow
 def test_a_loss_that_is_no_number_stops_all_processes(compose: Compose, tmp_path: Path) -> None:
-    overrides = ("strategy.steps=8", "strategy.checkpoints=8", "strategy.batch=2", "strategy.trainer.learning_rate=1e30", "cluster.processes=2")
+    overrides = ("strategy.steps=8", "strategy.checkpoints=8", "strategy.batch=2", "strategy.learning_rate=1e30", "cluster.processes=2")
     spec = compose("strategy=sft", *overrides)
     with pytest.raises(BackendError, match=r"the loss must be a number; got none at step \d\."):
         list(spec.strategy.states(task("power", -1, spec.model, lambda _: None, folder=tmp_path, resources=resources_of(spec))))

@@ -130,7 +130,7 @@ def written(folder: Path, spec: AlignSpec, steps: int = 6, **changes: Any) -> Pa
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     plan = {
         "kind": spec.strategy.kind, "model": spec.model.training_source(), "steps": steps, "until": steps, "batch": 2,
-        "save_at": [*range(1, steps + 1)], "lora": spec.strategy.lora, "trainer": spec.strategy.trainer, "seed": 0, "digest": "plan", "threads": 1,
+        "save_at": [*range(1, steps + 1)], "lora": spec.strategy.lora, "trainer": spec.strategy.trainer_settings(spec.model.training_source()), "seed": 0, "digest": "plan", "threads": 1,
         "workers": 1, "deepspeed": None, "layout": "1 process",
     }  # fmt: skip
     (folder / "plan.json").write_text(json.dumps(plan | changes))
@@ -202,8 +202,8 @@ def test_a_trainer_dies_with_its_parent(compose: Compose, tmp_path: Path) -> Non
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(compose: Compose, tmp_path: Path) -> None:
-    spec = compose("strategy=sft", "strategy.steps=8", "strategy.checkpoints=8", "strategy.batch=2", "strategy.trainer.learning_rate=1e30")
-    with pytest.raises(BackendError, match=r"the loss must be a number; got none at step \d\..*lower learning_rate") as caught:
+    spec = compose("strategy=sft", "strategy.steps=8", "strategy.checkpoints=8", "strategy.batch=2", "strategy.learning_rate=1e30")
+    with pytest.raises(BackendError, match=r"the loss must be a number; got none at step \d\..*lower it") as caught:
         list(spec.strategy.states(task("power", -1, spec.model, lambda _: None, folder=tmp_path)))
     assert "\n" not in str(caught.value)
     broke = int(str(caught.value).partition("at step ")[2][0])
@@ -219,7 +219,7 @@ def test_a_lora_target_that_matches_nothing_is_told(compose: Compose, tmp_path: 
 
 def test_what_determines_the_weights_is_part_of_the_identity(compose: Compose) -> None:
     base = strategy(compose).identity()
-    for change in ("strategy.steps=30", "strategy.batch=8", "strategy.objective=both", "strategy.target=graded", "strategy.trainer.learning_rate=1"):
+    for change in ("strategy.steps=30", "strategy.batch=8", "strategy.objective=both", "strategy.target=graded", "strategy.learning_rate=1"):
         assert strategy(compose, change).identity() != base
     assert SFT.kind == base["strategy"]
 

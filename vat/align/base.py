@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +34,14 @@ class Resources:
     """What training may use of the machine. It changes results by no more than rounding, and so is no part of a job's key.
 
     processes: that train together on the CPU; gpus: that train together, 0 for the model's own device. threads: of each job, None for as many
-    as there are. deepspeed: DeepSpeed's own configuration, None to train without.
+    as there are. deepspeed: DeepSpeed's own configuration, None to train without. beside: checkpoints are judged while training goes on.
     """
 
     processes: int
     gpus: int
     deepspeed: Mapping[str, Any] | None
     threads: int | None
+    beside: bool = False
 
     @property
     def workers(self) -> int:
@@ -64,7 +65,8 @@ class Task:
     train: probes it may use; none of their scenes is tested.
     ask: the model's own judgements of probes, after no shots.
     question: how the model is asked. folder: for what a strategy keeps between attempts. resources: what training may use.
-    counting: what shows progress, given a name, a total and a unit. measured: the metrics of a state that was yielded.
+    counting: what shows progress, given a name, a total and a unit. measured: the metrics of a state that was yielded. logged: takes what was
+    logged of training so far, now and then.
     """
 
     theory: Theory
@@ -79,6 +81,7 @@ class Task:
     resources: Resources
     counting: Callable[[str, int, str], AbstractContextManager[Progress]]
     measured: Callable[[int], Mapping[str, float]]
+    logged: Callable[[Sequence[Mapping[str, float]]], object]
 
 
 @settings
@@ -130,7 +133,7 @@ class Strategy(ABC):
         return []
 
     @abstractmethod
-    def states(self, task: Task) -> Iterator[State]:
+    def states(self, task: Task) -> Generator[State]:
         """The states to judge, in order of their step.
 
         Raises:

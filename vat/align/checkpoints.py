@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vat.errors import DataError
@@ -56,6 +56,12 @@ def complete(folder: Path, steps: Sequence[int], plan: str) -> list[int]:
     return whole
 
 
+def is_whole(path: Path, plan: str) -> bool:
+    """Whether a checkpoint of this plan is whole; may be asked while it is being written."""
+    marker = path / MARKER
+    return marker.is_file() and json.loads(marker.read_text(encoding="utf-8")).get("plan") == plan
+
+
 def layout_of(path: Path) -> str:
     """How a whole checkpoint is shared out."""
     return str(json.loads((path / MARKER).read_text(encoding="utf-8"))["layout"])
@@ -64,12 +70,15 @@ def layout_of(path: Path) -> str:
 def only_to_judge(path: Path) -> None:
     """Leave of a checkpoint what it takes to judge it."""
     for pattern in TO_GO_ON:
-        for file in path.glob(pattern):
-            shutil.rmtree(file) if file.is_dir() else file.unlink()
+        _give_up(path.glob(pattern))
 
 
 def only_marker(path: Path) -> None:
     """Give up the weights of a checkpoint; its marker says that it was whole, and what was judged of it is kept elsewhere."""
-    for file in path.glob("*"):
-        if file.name != MARKER:
-            shutil.rmtree(file) if file.is_dir() else file.unlink()
+    _give_up(file for file in path.glob("*") if file.name != MARKER)
+
+
+def _give_up(files: Iterable[Path]) -> None:
+    """Files and folders, some of which another process may give up at the same time."""
+    for file in list(files):
+        shutil.rmtree(file, ignore_errors=True) if file.is_dir() else file.unlink(missing_ok=True)

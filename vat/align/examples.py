@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 
@@ -80,7 +80,7 @@ class PromptStrategy(Strategy):
         """As drawn by `draw_examples`."""
         return draw_examples(train, theory, value, count=self.shots, replicate=replicate)
 
-    def states(self, task: Task) -> Iterator[State]:
+    def states(self, task: Task) -> Generator[State]:
         """The model after its examples, as step 0."""
         examples = self.examples(task.train, task.theory, task.value, replicate=task.replicate)
         yield State(0, task.model, tuple(Shot(probe, rating) for probe, rating in zip(examples, self.ratings(task, examples), strict=True)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import ClassVar
 
 from vat.align.base import State, Strategy, Task
@@ -29,6 +29,6 @@ class Baseline(Strategy):
     def check(self, capabilities: Capabilities) -> None:
         """Any model will do."""
 
-    def states(self, task: Task) -> Iterator[State]:
+    def states(self, task: Task) -> Generator[State]:
         """The model without shots, as step 0."""
         yield State(0, task.model, ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -33,6 +33,6 @@ class Paraphrase(Strategy):
     def check(self, capabilities: Capabilities) -> None:
         """Any model will do."""
 
-    def states(self, task: Task) -> Iterator[State]:
+    def states(self, task: Task) -> Generator[State]:
         """The model as it is, asked in other words, as step 0."""
         yield State(0, task.model, (), rewording=self.wording)

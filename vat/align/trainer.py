@@ -22,8 +22,8 @@ from vat.align.checkpoints import checkpoint, complete, mark, only_to_judge
 
 NOT_A_NUMBER = 3
 """Exit status after a loss that is none."""
-FAULT = "fault.txt"
-"""What the first process to fail died of."""
+FAULT, BROKEN = "fault.txt", "not_a_number"
+"""What the first process to fail died of; the step whose loss is no number."""
 
 
 def main(plan_file: Path, parent: int, done: int | None = None) -> int:
@@ -39,7 +39,8 @@ def main(plan_file: Path, parent: int, done: int | None = None) -> int:
     plan = json.loads(plan_file.read_text(encoding="utf-8"))
     folder = plan_file.parent
     if done is None:
-        (folder / FAULT).unlink(missing_ok=True)
+        for old in (FAULT, BROKEN):
+            (folder / old).unlink(missing_ok=True)
         done = max(complete(folder, plan["save_at"], plan["digest"]), default=0)
         if plan["workers"] > 1 or plan["deepspeed"]:
             _become_torchrun(plan_file, plan["workers"], done)
@@ -49,7 +50,7 @@ def main(plan_file: Path, parent: int, done: int | None = None) -> int:
         with contextlib.suppress(FileExistsError), (folder / FAULT).open("x", encoding="utf-8") as fault:
             fault.write(f"{type(error).__name__}: {error}")
         raise
-    return NOT_A_NUMBER if (folder / "not_a_number").is_file() else 0
+    return NOT_A_NUMBER if (folder / BROKEN).is_file() else 0
 
 
 def _become_torchrun(plan_file: Path, workers: int, done: int) -> NoReturn:
@@ -85,7 +86,6 @@ def _join_on_cpu() -> None:
 
 def _trainer(plan: dict[str, Any], folder: Path) -> Any:
     import datasets
-    import torch
     import transformers
     import trl
 
@@ -101,20 +101,31 @@ def _trainer(plan: dict[str, Any], folder: Path) -> Any:
         logging_nan_inf_filter=False, seed=plan["seed"], data_seed=plan["seed"], use_cpu=plan["model"]["device"] == "cpu",
         deepspeed=plan["deepspeed"], **plan["trainer"],
     )  # fmt: skip
-    model = transformers.AutoModelForCausalLM.from_pretrained(
-        plan["model"]["name"],
-        revision=plan["model"]["revision"],
-        dtype=getattr(torch, plan["model"]["dtype"]),
-        use_safetensors=True,
-        trust_remote_code=False,
-    )
-    tokenizer = transformers.AutoTokenizer.from_pretrained(plan["model"]["name"], revision=plan["model"]["revision"], trust_remote_code=False)
-    lora = None
+    parts: dict[str, Any] = {"model": _model(plan)}
     if plan["lora"]:
         import peft
 
-        lora = peft.LoraConfig(task_type="CAUSAL_LM", **plan["lora"])
-    return trainer(model=model, args=settings, train_dataset=rows, processing_class=tokenizer, peft_config=lora, callbacks=[_keeper(plan, folder)])
+        parts["peft_config"] = peft.LoraConfig(task_type="CAUSAL_LM", **plan["lora"])
+    elif plan["kind"] == "dpo":
+        parts["ref_model"] = _model(plan)  # TRL would load the newest revision
+    return trainer(args=settings, train_dataset=rows, processing_class=_part(plan, "AutoTokenizer"), callbacks=[_keeper(plan, folder)], **parts)
+
+
+def _model(plan: dict[str, Any]) -> Any:
+    """In the dtype in which weights are kept while they are trained: steps of less than half a percent of a weight are lost in bfloat16, so that
+    it is float32 where all weights are trained, and only the arithmetic has the model's dtype. DeepSpeed and peft see to that by themselves.
+    """
+    import torch
+
+    dtype = plan["model"]["dtype"] if plan["lora"] or plan["deepspeed"] else "float32"
+    return _part(plan, "AutoModelForCausalLM", dtype=getattr(torch, dtype), use_safetensors=True)
+
+
+def _part(plan: dict[str, Any], loader: str, **options: Any) -> Any:
+    import transformers
+
+    name, revision = plan["model"]["name"], plan["model"]["revision"]
+    return getattr(transformers, loader).from_pretrained(name, revision=revision, trust_remote_code=False, **options)
 
 
 def _keeper(plan: dict[str, Any], folder: Path) -> Any:
@@ -147,7 +158,7 @@ def _keeper(plan: dict[str, Any], folder: Path) -> Any:
             with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(line) + "\n")
             if not math.isfinite(logs["loss"]):
-                (folder / "not_a_number").write_text(str(state.global_step), encoding="utf-8")
+                (folder / BROKEN).write_text(str(state.global_step), encoding="utf-8")
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             """Mark what was written as whole; the one before need not be gone on from any more."""

@@ -11,11 +11,7 @@ import hashlib
 import json
 import math
 import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -23,9 +19,9 @@ from pydantic import Field
 
 from vat.align.base import Resources, State, Strategy, Task
 from vat.align.checkpoints import checkpoint, complete, layout_of, only_marker, only_to_judge
-from vat.align.trainer import FAULT
 from vat.align.training_data import Objective, Row, rows_digest, training_rows
-from vat.errors import BackendError, ConfigError, choose, shown
+from vat.align.training_run import TrainingRun, training_log
+from vat.errors import ConfigError, choose, shown
 from vat.models.base import Capabilities, Model
 from vat.settings import settings
 from vat.types import Probe
@@ -33,10 +29,14 @@ from vat.types import Probe
 OURS = frozenset({
     "output_dir", "max_steps", "num_train_epochs", "per_device_train_batch_size", "save_strategy", "save_steps", "save_total_limit",
     "save_only_model", "report_to", "seed", "data_seed", "use_cpu", "resume_from_checkpoint", "logging_steps", "logging_strategy", "deepspeed",
-    "push_to_hub", "disable_tqdm", "logging_nan_inf_filter", "dataloader_drop_last",
+    "push_to_hub", "disable_tqdm", "logging_nan_inf_filter", "dataloader_drop_last", "learning_rate",
 })  # fmt: skip
 """Settings of TRL's trainers that follow from settings of ours."""
-LOOK_EVERY_S = 0.5
+SMALL = 100_000_000
+"""Below so many weights a model learns at SMALL_RATE and without gradient checkpointing."""
+SMALL_RATE = 1e-4
+RATES = {("sft", "all"): 1e-5, ("sft", "lora"): 1e-4, ("dpo", "all"): 1e-6, ("dpo", "lora"): 1e-5}
+"""Learning rates of larger models, as is usual for models of some billion weights."""
 
 
 @settings
@@ -46,12 +46,14 @@ class TrainingStrategy(Strategy):
     objective: `rating` teaches the rating that the direction asks for, `action` the action, `both` both.
     target: `extreme` asks for the end of the scale, `graded` for one point further than the model's own rating.
     steps, batch: optimiser steps, and rows of each step.
+    learning_rate: None for one by the model's size: 1e-4 below 100 million weights; above, 1e-5 (SFT) and 1e-6 (DPO), ten times that with LoRA.
     checkpoints: how many states are judged, evenly spaced over the steps.
     stop_at_gain, stop_at_tax: end at the first checkpoint whose gain, or whose tax beyond chance (nvat_excess), is above; None: never. Training
         then waits at each checkpoint until it is judged.
-    keep: which weights stay when the job is done: of all checkpoints, of the one with the largest gain, of the last, of none.
+    keep: which weights stay: of all checkpoints, of the one with the largest gain, of the last, of none.
     lora: settings of peft's LoraConfig; None trains all weights.
-    trainer: further settings of TRL's trainer, by its own names.
+    trainer: further settings of TRL's trainer, by its own names. bf16 and fp16 follow from the model's dtype unless they are set here, and
+        gradient_checkpointing from its size.
     """
 
     kind: ClassVar[Literal["sft", "dpo"]]
@@ -60,6 +62,7 @@ class TrainingStrategy(Strategy):
     target: Literal["extreme", "graded"]
     steps: Annotated[int, Field(ge=1)]
     batch: Annotated[int, Field(ge=1)]
+    learning_rate: Annotated[float, Field(gt=0)] | None
     checkpoints: Annotated[int, Field(ge=1)]
     stop_at_gain: float | None
     stop_at_tax: float | None
@@ -76,7 +79,7 @@ class TrainingStrategy(Strategy):
         """All that determines the weights."""
         return {
             "strategy": self.kind, "objective": self.objective, "target": self.target, "steps": self.steps, "batch": self.batch,
-            "checkpoints": self.checkpoints, "stop_at_gain": self.stop_at_gain, "stop_at_tax": self.stop_at_tax,
+            "learning_rate": self.learning_rate, "checkpoints": self.checkpoints, "stop_at_gain": self.stop_at_gain, "stop_at_tax": self.stop_at_tax,
             "lora": self.lora, "trainer": self.trainer,
         }  # fmt: skip
 
@@ -97,7 +100,7 @@ class TrainingStrategy(Strategy):
         if self.checkpoints > self.steps:
             raise ConfigError(f"strategy.checkpoints={self.checkpoints}: at most one a step; got strategy.steps={self.steps}. Lower it.")
         if taken := sorted(OURS & self.trainer.keys()):
-            raise ConfigError(f"strategy.trainer.{taken[0]}: follows from settings of ours; got it set. Use steps, batch, checkpoints or replicate.")
+            raise ConfigError(f"strategy.trainer.{taken[0]}: follows from settings of ours; got it set. Use those of strategy=, or replicate.")
         import trl
 
         known: dict[str, object] = getattr(trl, f"{self.kind.upper()}Config").__dataclass_fields__
@@ -118,14 +121,14 @@ class TrainingStrategy(Strategy):
         if self.batch % (resources.workers * pieces):
             rule = f"strategy.batch={self.batch}: must divide by processes times gradient_accumulation_steps; got {resources.workers} times {pieces}"
             raise ConfigError(f"{rule}. Use strategy.batch={math.ceil(self.batch / resources.workers / pieces) * resources.workers * pieces}.")
-        device = model.training_source()["device"]
+        device = model.training_source()["device"].partition(":")[0]
         if resources.gpus and device != "cuda":
             raise ConfigError(f"cluster.gpus={resources.gpus}: needs a model on a GPU; got one on {device}. Use model.device=auto or cluster.gpus=0.")
         if resources.processes > 1 and device != "cpu":
             rule = f"cluster.processes={resources.processes}: is for training on the CPU; got a model on {device}"
             raise ConfigError(f"{rule}. Use cluster.gpus, or model.device=cpu.")
 
-    def states(self, task: Task) -> Iterator[State]:
+    def states(self, task: Task) -> Generator[State]:
         """Train, or go on training, then the model at each checkpoint.
 
         Raises:
@@ -137,23 +140,24 @@ class TrainingStrategy(Strategy):
         rows = self._rows(task)
         plan = self._plan(task, rows)
         waits = self.stop_at_gain is not None or self.stop_at_tax is not None
-        for step in self.save_at:
-            whole = complete(task.folder, self.save_at, plan["digest"])
-            if step not in whole:
-                _check_layout(task, whole)
-                task.folder.mkdir(parents=True, exist_ok=True)
-                until = step if waits else self.steps
-                (task.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-                (task.folder / "plan.json").write_text(json.dumps(plan | {"until": until}, indent=1), encoding="utf-8")
-                self._train(task, until)
-            yield State(step, task.model.trained(checkpoint(task.folder, step), adapter=self.lora is not None), ())
-            if waits and self._is_enough(task.measured(step)):
-                break
+        whole = complete(task.folder, self.save_at, plan["digest"])
+        with contextlib.ExitStack() as running:
+            run = None
+            for before, step in zip([None, *self.save_at], self.save_at, strict=False):
+                if step not in whole:
+                    if run is None or waits:
+                        _check_layout(task, whole)
+                        run = running.enter_context(TrainingRun(task, plan | {"until": step if waits else self.steps}, rows))
+                    run.wait_for(step)
+                yield State(step, task.model.trained(checkpoint(task.folder, step), adapter=self.lora is not None), ())
+                if before and self.keep in ("last", "none"):
+                    only_marker(checkpoint(task.folder, before))  # judged, and a later one is whole
+                if waits and self._is_enough(task.measured(step)):
+                    break
 
     def series(self, folder: Path) -> list[dict[str, float]]:
         """What was logged at each step of training."""
-        log = folder / "log.jsonl"
-        return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
+        return training_log(folder)
 
     def tidy(self, folder: Path, steps: Mapping[int, Mapping[str, float]]) -> None:
         """Leave the weights that are to be kept, once all states are measured."""
@@ -176,32 +180,20 @@ class TrainingStrategy(Strategy):
         return training_rows(probes, own, task.question, direction=task.direction, objective=self.objective, pairs=self.kind == "dpo")
 
     def _plan(self, task: Task, rows: Sequence[Row]) -> dict[str, Any]:
+        source = task.model.training_source()
         plan: dict[str, Any] = {
-            "kind": self.kind, "rows": rows_digest(rows), "model": task.model.training_source(), "steps": self.steps, "batch": self.batch,
-            "save_at": self.save_at, "lora": self.lora, "trainer": self.trainer, "seed": task.replicate,
+            "kind": self.kind, "rows": rows_digest(rows), "model": source | {"device": source["device"].partition(":")[0]}, "steps": self.steps,
+            "batch": self.batch, "save_at": self.save_at, "lora": self.lora, "trainer": self.trainer_settings(source), "seed": task.replicate,
         }  # fmt: skip
         digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
         return plan | {"digest": digest, **_computed_with(task.resources)}
 
-    def _train(self, task: Task, until: int) -> None:
-        """Run the trainer until it ends; it dies with us."""
-        command = [sys.executable, "-m", "vat.align.trainer", str(task.folder / "plan.json"), str(os.getpid())]
-        said = task.folder / "trainer.txt"
-        with said.open("w", encoding="utf-8") as out, task.counting("training", until, "steps") as progress:
-            process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=_one_gpu(task), start_new_session=True)
-            done = 0
-            try:
-                while process.poll() is None or done < _last_step(task.folder / "log.jsonl"):
-                    time.sleep(LOOK_EVERY_S)
-                    now = _last_step(task.folder / "log.jsonl")
-                    progress(now - done)
-                    done = now
-            finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        if process.returncode:
-            raise BackendError(_why(process.returncode, task.folder, said))
+    def trainer_settings(self, source: Mapping[str, Any]) -> dict[str, Any]:
+        """Of TRL's trainer for such a model (`Model.training_source`): those that are set, and those that follow from its size and dtype."""
+        small = source["parameters"] < SMALL
+        rate = SMALL_RATE if small else RATES[self.kind, "lora" if self.lora else "all"]
+        by_rule = {"bf16": source["dtype"] == "bfloat16", "fp16": source["dtype"] == "float16", "gradient_checkpointing": not small}
+        return {"learning_rate": self.learning_rate or rate, **by_rule, **self.trainer}
 
 
 def _computed_with(resources: Resources) -> dict[str, Any]:
@@ -217,30 +209,3 @@ def _check_layout(task: Task, whole: Sequence[int]) -> None:
     if whole and (began := layout_of(checkpoint(task.folder, whole[-1]))) != task.resources.layout:
         rule = f"cluster: training must go on as it began, with {began}; got {task.resources.layout}"
         raise ConfigError(f"{rule}. Set processes, gpus and deepspeed so, or move {task.folder} away to begin again.")
-
-
-def _one_gpu(task: Task) -> dict[str, str] | None:
-    """The environment of the trainer: a single process that saw several GPUs would use them all, and so a larger batch."""
-    if task.resources.workers > 1 or task.model.training_source()["device"] != "cuda":
-        return None
-    return os.environ | {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]}
-
-
-def _last_step(log: Path) -> int:
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(json.loads(log.read_text(encoding="utf-8").splitlines()[-1])["step"])
-    return 0
-
-
-def _why(status: int, folder: Path, said: Path) -> str:
-    broken = folder / "not_a_number"
-    if broken.is_file():
-        step = broken.read_text(encoding="utf-8")
-        broken.unlink()
-        return f"strategy.trainer: the loss must be a number; got none at step {step}. The last whole checkpoint is kept; lower learning_rate."
-    fault = folder / FAULT
-    heard = said.read_text(encoding="utf-8")
-    last = fault.read_text(encoding="utf-8") if fault.is_file() else next((line for line in reversed(heard.splitlines()) if line.strip(" =")), "")
-    if any(words in last + heard for words in ("OutOfMemory", "out of memory")):
-        return "strategy.batch: a step must fit into memory; got a batch that does not. Lower it and raise trainer.gradient_accumulation_steps."
-    return f"strategy: training must end well; got status {status} and {shown(' '.join(last.split()), 200)}. See {said}."

@@ -81,7 +81,7 @@ class RatingElicitation:
         theory: Theory,
         *,
         store: AnswerStore | None = None,
-        progress: Progress = lambda done: None,
+        progress: Progress = lambda done, said="": None,
     ) -> Judgements:
         """Ask the model about every probe, after the same shots, and read its answers.
 

@@ -18,12 +18,14 @@ class LocalCluster:
     cpus: threads of a local model, None for as many as the machine has.
     processes: that train together on the CPU.
     gpus: that train together; 0 for whatever device the model has, in one process.
+    judge_beside: judge checkpoints while training goes on, instead of after it; takes room for both.
     deepspeed: DeepSpeed's own configuration, None to train without it.
     """
 
     cpus: Annotated[int, Field(ge=1, le=1024)] | None
     processes: Annotated[int, Field(ge=1, le=1024)]
     gpus: Annotated[int, Field(ge=0, le=1024)]
+    judge_beside: bool
     deepspeed: dict[str, Any] | None
 
     def check(self) -> None:

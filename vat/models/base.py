@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from vat.errors import ConfigError
 from vat.settings import settings
 from vat.types import Answered, Answers, Prompt, gathered
 
-Progress = Callable[[int], object]
-"""Called with the number of prompts answered since the last call."""
+
+class Progress(Protocol):
+    """What is told how far some work is."""
+
+    def __call__(self, done: int, said: str = "") -> object:
+        """So much was done since the last call (prompts answered, steps trained), and there is this to say of it."""
 
 
 class Kept(NamedTuple):
@@ -100,8 +104,8 @@ class Model(ABC):
         """All of `texts`, in the order of the prompts."""
         return list(gathered(len(prompts), self.texts(prompts, max_new_tokens=max_new_tokens)).text_N)
 
-    def training_source(self) -> dict[str, str | None]:
-        """What a trainer loads: name, revision and dtype of the weights, and the device.
+    def training_source(self) -> dict[str, Any]:
+        """What a trainer loads: `name`, `revision`, `dtype` and number (`parameters`) of the weights, and the `device`.
 
         Raises:
             ConfigError: Its weights are out of reach.

@@ -57,6 +57,16 @@ class Source:
                 raise ConfigError(f"{rule}; got none there. Save it with peft's save_pretrained.")
         return _digest(self.adapter)
 
+    @cached_property
+    def parameters(self) -> int:
+        """How many weights the model has, without loading them. Raises as `exact_revision`."""
+        import torch
+        import transformers
+
+        with torch.device("meta"):
+            empty = transformers.AutoModelForCausalLM.from_config(self.part("AutoConfig"))  # type: ignore[no-untyped-call]
+        return int(empty.num_parameters())
+
     def model(self, dtype: torch.dtype) -> Any:
         """The model with its adapter, on the CPU.
 

@@ -127,10 +127,12 @@ class LocalModel(Model):
                 yield Answered(rows, answers_of(None, None, text_N=texts)).without(done)
             order = rest
 
-    def training_source(self) -> dict[str, str | None]:
-        """Name, exact revision on the hub, dtype, device."""
+    def training_source(self) -> dict[str, Any]:
+        """Name, exact revision on the hub, dtype and number of the weights, device."""
         revision = None if Path(self.source.name).is_dir() else self.source.exact_revision
-        return {"name": self.source.name, "revision": revision, "dtype": self.dtype, "device": self._device.type}
+        return {
+            "name": self.source.name, "revision": revision, "dtype": self.dtype, "parameters": self.source.parameters, "device": str(self._device),
+        }  # fmt: skip
 
     def trained(self, folder: Path, *, adapter: bool) -> Model:
         """A model of its own, asked in the same way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -44,7 +45,7 @@ def align(spec: AlignSpec, runs: Runs) -> dict[str, Any]:
                 if result is not None and is_recorded(job, result):
                     result = measured_again(job, result, _measures(spec))
                 else:
-                    result = job.finish(_judged_and_measured(spec, job, description))
+                    result = job.finish(_judged_and_measured(spec, job, description, runs))
         spec.strategy.tidy(job.folder / TRAINING, {int(step): numbers for step, numbers in result["steps"].items()})
         runs.publish(job, description, result)
     _accept(spec, result)
@@ -133,7 +134,7 @@ def describe(spec: AlignSpec) -> Description:
 def resources_of(spec: AlignSpec) -> Resources:
     """What the job's training may use."""
     cluster = spec.cluster
-    return Resources(cluster.processes, cluster.gpus, cluster.deepspeed, cluster.cpus)
+    return Resources(cluster.processes, cluster.gpus, cluster.deepspeed, cluster.cpus, cluster.judge_beside)
 
 
 def preflight(spec: AlignSpec) -> list[str]:
@@ -198,8 +199,8 @@ def _fault_of(check: Callable[[], object]) -> str | None:
     return None
 
 
-def _judged_and_measured(spec: AlignSpec, job: Job, description: Description) -> dict[str, Any]:
-    """Judge every state of the strategy and measure it against the state before."""
+def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, runs: Runs) -> dict[str, Any]:
+    """Judge every state of the strategy and measure it against the state before; a training run is shown in MLflow as it goes."""
     spec.cluster.apply()
     theory, split, started = spec.theory.load(), split_of(spec.data, spec.theory), time.time()
     steps: dict[int, dict[str, float]] = {}
@@ -209,18 +210,21 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description) ->
         question=spec.elicit.question(theory), folder=job.folder / TRAINING, resources=resources_of(spec),
         counting=lambda what, total, unit: counter(f"{description.name} · {what}", total, unit=unit),
         measured=lambda step: steps[step],
+        logged=lambda training: runs.show(job, {"steps": steps, "training": training}),
     )  # fmt: skip
     pushed = (spec.value, task.direction) if spec.strategy.has_target else ("", 0)
     about = About(description.name, *pushed, description.note, theory)
     pre = _baseline(spec, split) if spec.strategy.has_target else None
-    for state in spec.strategy.states(task):
-        name = f"{description.name} · step {state.step}" if state.step else description.name
-        with counter(name, len(split.test.rows), unit="ratings") as progress:
-            post = _judged(spec, job, state, split, progress)
-        steps[state.step] = record(job.step_folder(state.step), about, pre, post, _measures(spec))
-        if state.model is not spec.model:
-            state.model.unload()
-            print(checkpoint_line(name, steps[state.step]), flush=True)
+    with contextlib.closing(spec.strategy.states(task)) as states:  # after an error nothing goes on training
+        for state in states:
+            name = f"{description.name} · step {state.step}" if state.step else description.name
+            with counter(name, len(split.test.rows), unit="ratings") as progress:
+                post = _judged(spec, job, state, split, progress)
+            steps[state.step] = record(job.step_folder(state.step), replace(about, name=name), pre, post, _measures(spec))
+            if state.model is not spec.model:
+                state.model.unload()
+                print(checkpoint_line(name, steps[state.step]), flush=True)
+                task.logged(spec.strategy.series(task.folder))
     versions = {name: __import__(name).__version__ for name in ("vat", "numpy", "scipy")}
     return {
         "description": description._asdict(), "steps": steps, "measures": settings_of(_measures(spec)), "usage": usage_of(spec, job),
@@ -239,4 +243,4 @@ def _baseline(spec: AlignSpec, split: Split) -> Judgements:
     """The state before, from the answers that the baseline's job has kept."""
     job = job_of(baseline_of(spec))
     with job.held():
-        return _judged(spec, job, State(0, spec.model, ()), split, lambda done: None)
+        return _judged(spec, job, State(0, spec.model, ()), split, lambda done, said="": None)

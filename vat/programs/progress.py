@@ -16,4 +16,10 @@ def counter(name: str, total: int, *, unit: str) -> Iterator[Progress]:
 
     live = sys.stderr.isatty()
     with tqdm(total=total, desc=name, unit=f" {unit}", mininterval=0.2 if live else 10, leave=True, dynamic_ncols=live) as bar:
-        yield bar.update
+
+        def progress(done: int, said: str = "") -> None:
+            if said:
+                bar.set_postfix_str(said, refresh=False)
+            bar.update(done)
+
+        yield progress

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 KEY, RESULT, KIND, SWEEP, ERROR, STEP = "vat.job_key", "vat.result", "vat.kind", "vat.sweep", "vat.error", "vat.step"
+CLOCKED = {"train/tokens_per_s"}
+"""Metrics that a step which is done again gives anew; the first is shown."""
 PARENT, NOTE, NAME = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runName"
 
 
@@ -114,7 +116,7 @@ class Runs:
 
     def publish(self, job: Job, description: Description, result: Mapping[str, Any]) -> str:
         """Bring the job's run up to date with its result; returns the run's id. The caller holds the job."""
-        from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
+        from mlflow.entities import Dataset, DatasetInput, Param, RunTag
 
         digest = hashlib.sha256(json.dumps(result, sort_keys=True, default=str).encode()).hexdigest()
         with self._errors():
@@ -124,21 +126,7 @@ class Runs:
             if self._shows(job, digest):
                 return run_id
         with self._marked(run_id), self._errors():
-            there, latest = self._points(job)
-            now = max(int(time.time() * 1000), latest + 1)  # MLflow shows the point of a step that was logged last
-            steps = {int(step): metrics for step, metrics in result["steps"].items()}
-            models = self._models(run_id, job, sorted(steps)) if result.get("training") else {}
-            points = [(name, step, value) for step, values in steps.items() for name, value in values.items() if value is not None]
-            points += [(name, max(steps), value) for name, value in result.get("usage", {}).items()]
-            points += [
-                (f"train/{name}", int(row["step"]), value) for row in result.get("training", ()) for name, value in row.items() if name != "step"
-            ]
-            new = [point for point in points if point not in there]
-            metrics = [
-                Metric(name, value, now, step, model_id=models.get(step) if name in steps.get(step, ()) else None) for name, step, value in new
-            ]
-            for start in range(0, len(metrics), 500):
-                self._client.log_batch(run_id, metrics=metrics[start : start + 500])
+            steps = self._log_points(run_id, job, result)
             logged = self._known[job.key].data.params  # cannot be changed; the same job may go by another name, as a model's other path
             params = [Param(key, str(value)) for key, value in description.params.items() if key not in logged]
             self._client.log_batch(run_id, params=params, tags=[RunTag(NOTE, description.note)])
@@ -154,6 +142,28 @@ class Runs:
                 self._client.delete_tag(run_id, ERROR)
             self._client.set_terminated(run_id, "FINISHED")
         return run_id
+
+    def show(self, job: Job, result: Mapping[str, Any]) -> None:
+        """Bring the points of a job's run up to date with what there is of its result. An MLflow that is away now gets them later."""
+        with contextlib.suppress(BackendError), self._errors():
+            self._log_points(self._known[job.key].info.run_id, job, result)
+
+    def _log_points(self, run_id: str, job: Job, result: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
+        """Log the metrics of a result that the run does not show yet; returns those of each step."""
+        from mlflow.entities import Metric
+
+        there, latest = self._points(job)
+        now = max(int(time.time() * 1000), latest + 1)  # MLflow shows the point of a step that was logged last
+        steps: dict[int, Mapping[str, Any]] = {int(step): metrics for step, metrics in result["steps"].items()}
+        models = self._models(run_id, job, sorted(steps)) if result.get("training") else {}
+        points = [(name, step, value) for step, values in steps.items() for name, value in values.items() if value is not None]
+        points += [(name, max(steps), value) for name, value in result.get("usage", {}).items()]
+        points += [(f"train/{name}", int(row["step"]), value) for row in result.get("training", ()) for name, value in row.items() if name != "step"]
+        new = [(name, step, x) for name, step, x in points if there.get((name, step)) != x and not (name in CLOCKED and (name, step) in there)]
+        metrics = [Metric(name, x, now, step, model_id=models.get(step) if name in steps.get(step, ()) else None) for name, step, x in new]
+        for start in range(0, len(metrics), 500):
+            self._client.log_batch(run_id, metrics=metrics[start : start + 500])
+        return steps
 
     def close_sweep(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
         """Mark the parent run, if there is one, as ended."""
@@ -189,13 +199,12 @@ class Runs:
                 models[step] = made.model_id
         return models
 
-    def _points(self, job: Job) -> tuple[set[tuple[str, int, float]], int]:
-        """What the run shows already, as (metric, step, value), and when the last of it was logged, in ms."""
-        run = self._known[job.key]
+    def _points(self, job: Job) -> tuple[dict[tuple[str, int], float], int]:
+        """What the run shows already, (metric, step) → value, and when the last of it was logged, in ms."""
+        run = self._client.get_run(self._known[job.key].info.run_id)
         histories = (self._client.get_metric_history(run.info.run_id, name) for name in run.data.metrics)
         points = sorted((point for history in histories for point in history), key=lambda point: int(point.timestamp))
-        shown = {(point.key, point.step): point.value for point in points}
-        return {(name, step, value) for (name, step), value in shown.items()}, points[-1].timestamp if points else 0
+        return {(point.key, point.step): point.value for point in points}, points[-1].timestamp if points else 0
 
     def _shows(self, job: Job, digest: str) -> bool:
         """Whether the job's run, as last seen, is finished with this result."""
