@@ -21,13 +21,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import peft
+import transformers
+from realistic import PER_SCENE, asked, invented_probes, write_model
+
 from vat.align.training_data import training_rows
 from vat.data.question import Question
 from vat.data.template import TemplateData
-from vat.models.base import Model
+from vat.models.hf import HFModel
 from vat.models.tiny import FOLDER
-from vat.models.tiny.model import TinyModel
 from vat.theory.schwartz import SCHWARTZ
+from vat.types import Prompt
 
 ROUNDS, STEPS, BATCH, CHECKPOINTS = 3, 120, 16, 6
 SETTINGS = {"learning_rate": 1e-4, "bf16": False, "gradient_checkpointing": False}
@@ -63,20 +67,20 @@ def main() -> None:
 
 def seconds_of(command: Callable[[Path], list[str]]) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        plan = written(Path(folder), lora=None, steps=STEPS)
+        plan = written(Path(folder))
         start = time.perf_counter()
         subprocess.run(command(plan), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return time.perf_counter() - start
 
 
-def written(folder: Path, *, lora: dict[str, object] | None, steps: int) -> Path:
+def written(folder: Path) -> Path:
     """A plan and its rows, for the rating objective on Power."""
     probes = [row for row in SPLIT.train.rows if SCHWARTZ.value_of[row.item] == "power"]
     rows = training_rows(probes, None, QUESTION, direction=-1, objective="rating", pairs=False)
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     plan = {
-        "kind": "sft", "model": {"name": str(FOLDER), "revision": None, "dtype": "float32", "device": "cpu"}, "steps": steps, "until": steps,
-        "batch": BATCH, "save_at": [steps * (n + 1) // CHECKPOINTS for n in range(CHECKPOINTS)], "lora": lora, "trainer": SETTINGS, "seed": 0,
+        "kind": "sft", "model": {"name": str(FOLDER), "revision": None, "dtype": "float32", "device": "cpu"}, "steps": STEPS, "until": STEPS,
+        "batch": BATCH, "save_at": [STEPS * (n + 1) // CHECKPOINTS for n in range(CHECKPOINTS)], "lora": None, "trainer": SETTINGS, "seed": 0,
         "digest": "benchmark", "threads": 1, "workers": 1, "deepspeed": None, "layout": "1 process",
     }  # fmt: skip
     (folder / "plan.json").write_text(json.dumps(plan))
@@ -84,36 +88,48 @@ def written(folder: Path, *, lora: dict[str, object] | None, steps: int) -> Path
 
 
 def judging() -> None:
-    """Six checkpoints of an adapter against six ratings of the model and one loading."""
-    prompts = [QUESTION.prompt(probe) for probe in SPLIT.test.rows[:1120]]
+    """Six checkpoints of an adapter, one after the other on one loaded model, against six ratings and one loading, with an adapter and without."""
     with tempfile.TemporaryDirectory() as folder:
-        plan = written(Path(folder), lora={"r": 8, "lora_alpha": 16, "target_modules": "all-linear"}, steps=CHECKPOINTS)
-        subprocess.run(
-            [sys.executable, "-m", "vat.align.trainer", str(plan), str(os.getpid())], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        folders = [Path(folder) / f"checkpoint-{n + 1}" for n in range(CHECKPOINTS)]
-        spent: dict[str, list[float]] = {"checkpoints": [], "ratings": []}
+        write_model(folder)
+        config = peft.LoraConfig(task_type="CAUSAL_LM", r=16, target_modules="all-linear", init_lora_weights=False)
+        adapters = [Path(folder) / f"adapter-{n}" for n in range(CHECKPOINTS)]
+        for adapter in adapters:
+            peft.get_peft_model(transformers.AutoModelForCausalLM.from_pretrained(folder), config).save_pretrained(adapter)
+        prompts = asked(invented_probes(transformers.AutoTokenizer.from_pretrained(folder), actions=1), 0)[:PER_SCENE]
+        works: dict[str, Callable[[], object]] = {
+            "checkpoints": lambda: judged(loaded(folder), adapters, prompts),
+            "with": lambda: rated(loaded(folder, adapter=adapters[0]), prompts),
+            "without": lambda: rated(loaded(folder), prompts),
+        }
+        spent: dict[str, list[float]] = {name: [] for name in works}
         for _ in range(ROUNDS):
-            for name, work in (("checkpoints", lambda base: judged(base, folders, prompts)), ("ratings", lambda base: rated(base, prompts))):
-                base = TinyModel(dtype="float32", device="cpu", memory_gib=None, attention="auto", template_options={})
+            for name, work in works.items():
                 start = time.process_time()
-                work(base)
+                work()
                 spent[name].append(time.process_time() - start)
-    ratio = statistics.median(own / plain for own, plain in zip(spent["checkpoints"], spent["ratings"], strict=True))
-    print(f"{CHECKPOINTS} checkpoints of an adapter judged: {ratio:.2f} × {CHECKPOINTS} ratings of the model and one loading")
+    for name, most in (("with", 1.05), ("without", None)):
+        ratio = statistics.median(own / other for own, other in zip(spent["checkpoints"], spent[name], strict=True))
+        said = "" if most is None else f", at most {most}: {'yes' if ratio <= most else 'NO'}"
+        print(f"{CHECKPOINTS} checkpoints of an adapter judged: {ratio:.2f} × {CHECKPOINTS} ratings {name} an adapter and one loading{said}")
 
 
-def judged(base: Model, folders: list[Path], prompts: list[object]) -> None:
-    base.rate(prompts[:2])  # type: ignore[arg-type]
-    for folder in folders:
-        state = base.trained(folder, adapter=True)
-        state.rate(prompts)  # type: ignore[arg-type]
+def loaded(folder: str, adapter: Path | None = None) -> HFModel:
+    return HFModel(
+        name=folder, revision=None, adapter=None if adapter is None else str(adapter), dtype="float32", device="cpu", memory_gib=2.0,
+        attention="auto", template_options={},
+    )  # fmt: skip
+
+
+def judged(base: HFModel, adapters: list[Path], prompts: list[Prompt]) -> None:
+    for adapter in adapters:
+        state = base.trained(adapter, adapter=True)
+        state.rate(prompts)
         state.unload()
 
 
-def rated(base: Model, prompts: list[object]) -> None:
+def rated(model: HFModel, prompts: list[Prompt]) -> None:
     for _ in range(CHECKPOINTS):
-        base.rate(prompts)  # type: ignore[arg-type]
+        model.rate(prompts)
 
 
 if __name__ == "__main__":

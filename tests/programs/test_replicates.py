@@ -15,6 +15,7 @@ from vat.theory.base import Theory, Value
 from vat.types import Judgements, Probe
 
 NAMES = ("care", "pride", "order", "thrill")
+Sweep = tuple[list[dict[str, Any]], dict[str, list[Path]]]
 THEORY = Theory("care", "made up", tuple(Value(name, f"Having {name}.", 1, None, ((f"{name} 1", "One."), (f"{name} 2", "Two."))) for name in NAMES))
 
 
@@ -31,14 +32,14 @@ def judged(seed: int, pull: float, scenes: int = 24) -> Judgements:
 
 
 @pytest.fixture
-def sweep(tmp_path: Path) -> tuple[list[dict[str, Any]], dict[str, Path]]:
+def sweep(tmp_path: Path) -> Sweep:
     """Two strategies with three replicates each, and a job alone in its cell."""
-    rows, folders = [], {}
+    rows, folders = [], dict[str, list[Path]]()
     for n, (strategy, shots, replicate, pull) in enumerate(
         [*(("steering", 4, r, 0.6) for r in range(3)), *(("placebo", 4, r, 0.0) for r in range(3)), ("steering", 8, 0, 0.8)]
     ):
-        folder = folders[f"job{n}"] = tmp_path / f"job{n}"
-        record(folder, About(strategy, "pride", 1, "", THEORY), judged(0, 0.0), judged(n + 1, pull), {})
+        folders[f"job{n}"] = [tmp_path / f"job{n}"]
+        record(tmp_path / f"job{n}", About(strategy, "pride", 1, "", THEORY), judged(0, 0.0), judged(n + 1, pull), {})
         rows.append({
             "model": "tiny", "value": "pride", "direction": 1, "strategy": strategy, "shots": shots, "replicate": replicate, "settings": "",
             "job": f"job{n}", "metrics": {"gain": 0.1, "nvat_p": 0.01 * (n + 1)},
@@ -46,10 +47,10 @@ def sweep(tmp_path: Path) -> tuple[list[dict[str, Any]], dict[str, Path]]:
     return rows, folders
 
 
-def test_replicates_of_a_cell_are_taken_together_and_strategies_set_against_each_other(sweep: tuple[list[dict[str, Any]], dict[str, Path]]) -> None:
+def test_replicates_of_a_cell_are_taken_together_and_strategies_set_against_each_other(sweep: Sweep) -> None:
     rows, folders = sweep
     together, apart = replicate_tables(rows, folders)
-    shifts = {name: [shifted_of(folders[f"job{n}"]) for n in jobs] for name, jobs in {"steering": range(3), "placebo": range(3, 6)}.items()}
+    shifts = {name: [shifted_of(folders[f"job{n}"][-1]) for n in jobs] for name, jobs in {"steering": range(3), "placebo": range(3, 6)}.items()}
     stacked = {name: np.stack([one.post_SV - one.pre_SV for one in of_name]) for name, of_name in shifts.items()}
     settings: dict[str, Any] = {"target": 1, "direction": 1, "factors": shifts["steering"][0].factors}
     gain = over_replicates(stacked["steering"], of="gain", **settings)
@@ -64,13 +65,13 @@ def test_replicates_of_a_cell_are_taken_together_and_strategies_set_against_each
     assert "over replicates and scenes" in apart
 
 
-def test_one_replicate_is_no_claim_about_a_method(sweep: tuple[list[dict[str, Any]], dict[str, Path]]) -> None:
+def test_one_replicate_is_no_claim_about_a_method(sweep: Sweep) -> None:
     rows, folders = sweep
     (apart,) = replicate_tables([row for row in rows if row["replicate"] == 0], folders)
     assert "this draw only, not the method" in apart
 
 
-def test_a_job_alone_has_no_table_and_a_failed_one_no_row(sweep: tuple[list[dict[str, Any]], dict[str, Path]]) -> None:
+def test_a_job_alone_has_no_table_and_a_failed_one_no_row(sweep: Sweep) -> None:
     rows, folders = sweep
     assert replicate_tables(rows[-1:], folders) == []
     failed = {**rows[1], "failed": "silence"}

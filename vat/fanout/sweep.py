@@ -10,6 +10,7 @@ from vat.analyse.table import closing_table, described
 from vat.config import AlignSpec
 from vat.errors import ConfigError, VatError
 from vat.programs.align import align, baseline_of, describe, is_current, job_of, power_of, preflight, usage_of
+from vat.programs.equal_gain import equal_gain_table
 from vat.programs.replicates import false_discoveries, replicate_tables
 from vat.track.job import Job
 from vat.track.runs import Runs, without_password
@@ -50,8 +51,10 @@ def run_points(specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequenc
     rows = [_row(spec, job, results.get(job.key), failed.get(job.key)) for spec, job in points]
     rows = [row | {"settings": text} for row, text in zip(rows, settings or [""] * len(rows), strict=True)]
     rows = [row | {"q": q} for row, q in zip(rows, false_discoveries(rows), strict=True)]
-    folders = {job.key: job.step_folder(int(max(results[job.key]["steps"], key=int))) for _, job in points if job.key in results}
-    print("\n" + "\n\n".join([closing_table(rows), *replicate_tables(rows, folders), *_spent(todo), _where_to_look(specs[0])]), flush=True)
+    folders = {job.key: [job.step_folder(step) for step in sorted(map(int, results[job.key]["steps"]))] for _, job in points if job.key in results}
+    equal_gain = filter(None, [equal_gain_table(rows, folders)])
+    tables = [closing_table(rows), *replicate_tables(rows, folders), *equal_gain, *_spent(todo), _where_to_look(specs[0])]
+    print("\n" + "\n\n".join(tables), flush=True)
     for caveat in dict.fromkeys(spec.model.capabilities().caveat for spec in specs if spec.model.capabilities().caveat):
         print(f"Note: {caveat}", flush=True)
     return rows

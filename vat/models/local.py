@@ -202,6 +202,9 @@ class LocalModel(Model):
         """Why cascade attention is not right for this model ("" if it is), and the longest prompt for which it is."""
         import torch
 
+        if "_shared_base" in self.__dict__:  # an adapter changes no attention
+            found: tuple[str, int | None] = self.__dict__["_shared_base"]._cascade
+            return found
         try:
             with torch.inference_mode():
                 return "", CascadeForward(self._loaded).window()

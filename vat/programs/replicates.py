@@ -16,9 +16,9 @@ from vat.measure.null import false_discovery_q
 from vat.programs.record import shifted_of
 
 _CELL = ("model", "value", "direction", "strategy", "shots", "settings")
-_LEFT = {"model", "value", "strategy", "first", "second", "with"}
+LEFT = {"model", "value", "strategy", "first", "second", "with"}
 _OF: tuple[Of, Of] = ("gain", "nvat")
-_FEW = {1: "this draw only, not the method: add replicate=0,1,2,3", 2: "over replicates and scenes; with 2 replicates p < 0.05 comes in 10%, not 5%"}
+FEW = {1: "this draw only, not the method: add replicate=0,1,2,3", 2: "over replicates and scenes; with 2 replicates p < 0.05 comes in 10%, not 5%"}
 
 
 def false_discoveries(rows: Sequence[Mapping[str, Any]]) -> list[float | None]:
@@ -31,18 +31,18 @@ def false_discoveries(rows: Sequence[Mapping[str, Any]]) -> list[float | None]:
     return [q_of.get(row["job"]) for row in rows]
 
 
-def replicate_tables(rows: Sequence[Mapping[str, Any]], folders: Mapping[str, Path]) -> list[str]:
+def replicate_tables(rows: Sequence[Mapping[str, Any]], folders: Mapping[str, Sequence[Path]]) -> list[str]:
     """The two tables, as far as there is something to put into them.
 
     Args:
         rows: As `closing_table` takes them.
-        folders: Job → folder of its last state.
+        folders: Job → folders of its states, in order of their step; the last is taken.
     """
     cells: dict[tuple[Any, ...], dict[Any, Shifted]] = {}
     for row in rows:
         if "gain" in row.get("metrics", {}) and row["metrics"]["gain"] is not None:
             cell = tuple(row.get(name, "") for name in _CELL)
-            cells.setdefault(cell, {})[row["replicate"]] = shifted_of(folders[row["job"]])
+            cells.setdefault(cell, {})[row["replicate"]] = shifted_of(folders[row["job"]][-1])
     cells = {cell: replicates for cell, replicates in cells.items() if len({shifted.scenes for shifted in replicates.values()}) == 1}
     return [table for table in (_over_replicates(cells), _differences(cells)) if table]
 
@@ -56,7 +56,7 @@ def _over_replicates(cells: Mapping[tuple[Any, ...], Mapping[Any, Shifted]]) -> 
             gain, tax = (over_replicates(shift_RSV, target=one.target, direction=one.direction, of=of, factors=one.factors) for of in _OF)
             numbers = [number(gain.estimate, "+.3f"), interval(gain.low, gain.high, "+.3f"), number(tax.estimate), interval(tax.low, tax.high)]
             lines.append([*_named(cell), str(len(replicates)), *numbers])
-    return f"Over replicates and scenes, tax free of chance:\n\n{plain_table(header, lines, left=_LEFT)}" if lines else ""
+    return f"Over replicates and scenes, tax free of chance:\n\n{plain_table(header, lines, left=LEFT)}" if lines else ""
 
 
 def _differences(cells: Mapping[tuple[Any, ...], Mapping[Any, Shifted]]) -> str:
@@ -86,8 +86,8 @@ def _differences(cells: Mapping[tuple[Any, ...], Mapping[Any, Shifted]]) -> str:
         for n, (what, count, gain, tax) in enumerate(found)
     ]  # fmt: skip
     fewest = min(count for _, count, *_ in found)
-    note = _FEW.get(fewest, "over replicates and scenes")
-    return f"First minus second strategy on the same scenes ({note}):\n\n{plain_table(header, lines, left=_LEFT)}"
+    note = FEW.get(fewest, "over replicates and scenes")
+    return f"First minus second strategy on the same scenes ({note}):\n\n{plain_table(header, lines, left=LEFT)}"
 
 
 def _stacked(replicates: Mapping[Any, Shifted], order: Sequence[Any]) -> tuple[Shifted, Any]:
