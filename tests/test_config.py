@@ -103,7 +103,7 @@ def test_unequal_nodes_give_instances_of_their_own():
 # Keys that are set otherwise, and the whole message; `…` stands for anything.
 BAD = {
     "unknown setting": ({"data.limt": 3}, "data.limt: no such setting; got 3. Did you mean limit?"),
-    "unheard of setting": ({"cluster.xyz": 3}, "cluster.xyz: no such setting; got 3. Choose from cpus, deepspeed, gpus, processes."),
+    "unheard of setting": ({"tracking.xyz": 3}, "tracking.xyz: no such setting; got 3. Choose from experiment, root, uri."),
     "wrong type": (
         {"data.split_seed": "abc"},
         "data.split_seed: should be a valid integer, unable to parse string as an integer; got 'abc'. See conf/data/.",
@@ -117,8 +117,8 @@ BAD = {
     "not a choice": ({"elicit.format": "html"}, "elicit.format: should be 'chat' or 'plain'; got 'html'. See conf/elicit/."),
     "missing path": ({"data.path": "???"}, "data.path: must be given; got nothing. Add data.path=…"),
     "missing setting": (
-        {"cluster": {"_target_": "vat.fanout.local.LocalCluster", "processes": 1, "gpus": 0, "deepspeed": None}},
-        "cluster.cpus: must be given; got nothing. Add cluster.cpus=…",
+        {"tracking": {"_target_": "vat.track.settings.Tracking", "root": "mlruns", "experiment": "vat"}},
+        "tracking.uri: must be given; got nothing. Add tracking.uri=…",
     ),
     "no class": ({"data": {"path": "x"}}, "data: must be an option of conf/data/; got {'path': 'x'}. Use data=<option>."),
     "not a node": ({"data": "template"}, "data: must be an option of conf/data/; got 'template'. Use data=<option>."),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vat.align.base import Strategy
     from vat.data.base import DataSource
     from vat.elicit.rating import RatingElicitation
-    from vat.fanout.local import LocalCluster
+    from vat.fanout.cluster import Cluster
     from vat.measure.base import Measure
     from vat.models.base import Model
     from vat.theory.file import TheoryFile
@@ -34,7 +34,7 @@ GROUPS = {
     "elicit": "vat.elicit.rating.RatingElicitation",
     "strategy": "vat.align.base.Strategy",
     "measure": "vat.measure.base.Measure",
-    "cluster": "vat.fanout.local.LocalCluster",
+    "cluster": "vat.fanout.cluster.Cluster",
     "tracking": "vat.track.settings.Tracking",
 }
 """Each group of options and what its `_target_` must be a kind of."""
@@ -57,7 +57,7 @@ class AlignSpec:
     elicit: RatingElicitation
     strategy: Strategy
     measures: dict[str, Measure]
-    cluster: LocalCluster
+    cluster: Cluster
     tracking: Tracking
     value: str
     direction: int | None

@@ -205,7 +205,7 @@ def test_what_the_data_can_find_is_said_before_a_model_runs(
         ScriptedModel, "ratings", lambda *args, **options: (_ for _ in ()).throw(BackendError("model scripted: must answer; got silence. Wake it."))
     )
     run_points([compose("model=scripted", "measure=[tax]")], sweep=None)
-    line = capsys.readouterr().out.splitlines()[1]
+    line = capsys.readouterr().out.splitlines()[2]
     assert line.startswith("80 test scenes of 12 country and 11 topic levels find a tax of 0.123 and a gain of 0.32 standard deviations in 80%")
 
 

@@ -16,20 +16,21 @@ from vat.programs.record import About, record, shifted_of
 PULLS = {"sft": (0.3, 0.6, 0.9), "dpo": (0.2, 0.4, 0.5), "placebo": (0.0, 0.0, 0.0)}
 
 
-@pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    """Three strategies with three replicates of three checkpoints each."""
+@pytest.fixture(scope="module", params=[1, -1])
+def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """Three strategies with three replicates of three checkpoints each, which push up, or down."""
+    direction: int = request.param
     rows, folders, place = [], dict[str, list[Path]](), tmp_path_factory.mktemp("jobs")
     for strategy, pulls in PULLS.items():
         for replicate in range(3):
             job = f"{strategy}{replicate}"
             folders[job] = [place / job / str(step) for step in range(3)]
             for step, pull in enumerate(pulls):
-                about = About(strategy, "pride", 1, "", THEORY)
-                record(folders[job][step], about, judged(0, 0.0), judged(10 * replicate + step + 1, pull), {})
+                about = About(strategy, "pride", direction, "", THEORY)
+                record(folders[job][step], about, judged(0, 0.0), judged(10 * replicate + step + 1, direction * pull), {})
             rows.append({
-                "model": "tiny", "value": "pride", "direction": 1, "strategy": strategy, "shots": None, "replicate": replicate, "settings": "",
-                "job": job, "metrics": {"gain": 0.1},
+                "model": "tiny", "value": "pride", "direction": direction, "strategy": strategy, "shots": None, "replicate": replicate,
+                "settings": "", "job": job, "metrics": {"gain": 0.1},
             })  # fmt: skip
     return rows, folders
 
@@ -39,10 +40,11 @@ def test_two_strategies_are_compared_at_the_largest_gain_that_both_reach_and_at_
     lines = [line.split() for line in equal_gain_table(rows, folders).splitlines()[3:]]
     shifts = {name: [[shifted_of(folder) for folder in folders[f"{name}{r}"]] for r in range(3)] for name in ("sft", "dpo")}
     stacked = {name: np.stack([[one.post_SV - one.pre_SV for one in of_one] for of_one in of_name]) for name, of_name in shifts.items()}
-    reached = min(stacked[name][r, :, :, 1].mean(axis=1).max() for name in stacked for r in range(3))
-    assert [line[:4] for line in lines] == [["tiny", "pride", "+1", "3"]] * 2, "the placebo moved nothing"
+    direction = rows[0]["direction"]
+    reached = min((direction * stacked[name][r, :, :, 1].mean(axis=1)).max() for name in stacked for r in range(3))
+    assert [line[:4] for line in lines] == [["tiny", "pride", f"{direction:+d}", "3"]] * 2, "the placebo moved nothing"
     assert [float(line[4]) for line in lines] == pytest.approx([reached / 2, reached], abs=0.001)
-    given: dict[str, Any] = {"target": 1, "direction": 1, "factors": shifts["sft"][0][0].factors, "at_gain": float(lines[1][4])}
+    given: dict[str, Any] = {"target": 1, "direction": direction, "factors": shifts["sft"][0][0].factors, "at_gain": float(lines[1][4])}
     first, difference = over_replicates(stacked["sft"], **given), paired_difference(stacked["sft"], stacked["dpo"], **given)
     assert lines[1][5:9] == ["sft", f"{first.estimate:.3f}", f"[{first.low:.3f},", f"{first.high:.3f}]"]
     assert lines[1][13:17] == [f"{difference.estimate:+.3f}", f"[{difference.low:+.3f},", f"{difference.high:+.3f}]", f"{difference.p:.4f}"]

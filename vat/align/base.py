@@ -105,6 +105,11 @@ class Strategy(ABC):
         """How many examples precede a question, None where there are none."""
         return None
 
+    @property
+    def n_states(self) -> int:
+        """How many states are judged, at most."""
+        return 1
+
     @abstractmethod
     def identity(self) -> dict[str, object]:
         """Its name and the settings that determine its states: part of a job's key."""

@@ -75,6 +75,11 @@ class TrainingStrategy(Strategy):
         """Its kind, and whether by LoRA."""
         return self.kind if self.lora is None else f"{self.kind}-lora"
 
+    @property
+    def n_states(self) -> int:
+        """One a checkpoint."""
+        return self.checkpoints
+
     def identity(self) -> dict[str, object]:
         """All that determines the weights."""
         return {

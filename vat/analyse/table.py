@@ -10,6 +10,8 @@ HEADER = (
     "model", "value", "dir", "strategy", "shots", "rep", "with", "gain", "[95% interval]", "nvat", "by chance", "p", "q", "beyond", "[95% interval]",
     "gini", "by chance", "job",
 )  # fmt: skip
+MOST_TRAJECTORIES = 8
+"""More would bury the table that follows."""
 _LEFT = {"model", "value", "strategy", "with", "job"}
 
 
@@ -28,6 +30,26 @@ def closing_table(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = plain_table(HEADER, [_cells(row) for row in rows], left=_LEFT)
     failures = [f"  {row['job']}: {row['failed']}" for row in rows if row.get("failed")]
     return "\n".join([lines, *(["", "Failed:", *failures] if failures else [])])
+
+
+def trajectory_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Every state of the jobs that have several, in order of their steps; "" if there are none.
+
+    Args:
+        rows: As `closing_table` takes them, with `steps`: step → metrics.
+    """
+    header = ("model", "value", "dir", "strategy", "rep", "with", "step", *HEADER[7:12], *HEADER[13:15], "job")
+    lines = {}
+    for row in rows:
+        states = row.get("steps", {})
+        for step in sorted(states, key=int) if len(states) > 1 else ():
+            cells = _cells({**row, "metrics": states[step]})
+            lines[row["job"], step] = [*cells[:4], cells[5], cells[6], str(step), *cells[7:12], *cells[13:15], cells[-1]]
+    if len({job for job, _ in lines}) > MOST_TRAJECTORIES:
+        return "Each checkpoint: see MLflow, or measures.csv in the folder of its step."
+    if not lines:
+        return ""
+    return f"Each checkpoint:\n\n{plain_table(header, list(lines.values()), left=_LEFT)}"
 
 
 def checkpoint_line(name: str, numbers: Mapping[str, float]) -> str:

@@ -52,11 +52,12 @@ class RatingElicitation:
         """What determines the answers and how they are read; `max_missing` only decides whether they are accepted."""
         return {
             "prompt_version": VERSION, "mode": self.mode, "format": self.format, "name_item": self.name_item, "reversed": self.reversed,
-            "wording": self.wording, "min_mass": self.min_mass, "max_tokens": self._tokens,
+            "wording": self.wording, "min_mass": self.min_mass, "max_tokens": self.max_new_tokens,
         }  # fmt: skip
 
     @property
-    def _tokens(self) -> int:
+    def max_new_tokens(self) -> int:
+        """How much a model may write where it writes."""
         return self.reasoning_tokens if self.mode == "reasoned" else self.answer_tokens
 
     def question(self, theory: Theory) -> Question:
@@ -71,7 +72,7 @@ class RatingElicitation:
         """
         if self.mode == "reasoned" and self.format == "plain":
             raise ConfigError("elicit.mode=reasoned: needs turns; got elicit.format=plain. Use elicit.format=chat.")
-        model.check(self.question(theory).prompt(probe, shots), max_new_tokens=0 if self.mode == "direct" else self._tokens)
+        model.check(self.question(theory).prompt(probe, shots), max_new_tokens=0 if self.mode == "direct" else self.max_new_tokens)
 
     def judge(
         self,
@@ -113,7 +114,7 @@ class RatingElicitation:
             return known.answers
         asked = model.ratings if self.mode == "direct" else model.texts
         parts = [known]
-        stream: Any = asked(prompts, max_new_tokens=self._tokens, kept=Kept(frozenset(known.rows), store.tokens()))
+        stream: Any = asked(prompts, max_new_tokens=self.max_new_tokens, kept=Kept(frozenset(known.rows), store.tokens()))
         with contextlib.closing(store), contextlib.closing(stream):  # after an error no request stays on its way
             for part in stream:
                 store.write([prompts[row] for row in part.rows], part.answers)

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from vat.align.base import Resources, State, Task
@@ -31,14 +31,18 @@ TRAINING = "training"
 """The folder of a job that belongs to its strategy."""
 
 
-def align(spec: AlignSpec, runs: Runs) -> dict[str, Any]:
+def align(spec: AlignSpec, runs: Runs, *, wait: bool = True) -> dict[str, Any]:
     """Do one job, or only bring MLflow up to date if it is done. Returns its result.
 
+    Args:
+        wait: If another process holds the job, wait until it is free.
     Raises:
         VatError: The job failed; what the model answered is kept.
+        HeldElsewhere: Another process holds the job, and we do not wait.
     """
     job, description = job_of(spec), describe(spec)
-    with job.held(lambda: print(f"{description.name}: held by another process, waiting for its result", flush=True)):
+    waiting = partial(print, f"{description.name}: held by another process, waiting for its result", flush=True) if wait else None
+    with job.held(waiting):
         result = job.result()
         if result is None or not is_current(job, result, spec):
             with runs.running(job, description):
@@ -208,7 +212,7 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, ru
         theory, split.train, spec.model, spec.value, direction_of(spec) if spec.strategy.has_target else 1, spec.replicate,
         ask=lambda probes: spec.elicit.judge(spec.model, probes, (), theory, store=job.answers("asked")),
         question=spec.elicit.question(theory), folder=job.folder / TRAINING, resources=resources_of(spec),
-        counting=lambda what, total, unit: counter(f"{description.name} · {what}", total, unit=unit),
+        counting=lambda what, total, unit: counter(f"{description.name} · {what}", total, unit=unit, folder=job.folder),
         measured=lambda step: steps[step],
         logged=lambda training: runs.show(job, {"steps": steps, "training": training}),
     )  # fmt: skip
@@ -218,7 +222,7 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, ru
     with contextlib.closing(spec.strategy.states(task)) as states:  # after an error nothing goes on training
         for state in states:
             name = f"{description.name} · step {state.step}" if state.step else description.name
-            with counter(name, len(split.test.rows), unit="ratings") as progress:
+            with counter(name, len(split.test.rows), unit="ratings", folder=job.folder) as progress:
                 post = _judged(spec, job, state, split, progress)
             steps[state.step] = record(job.step_folder(state.step), replace(about, name=name), pre, post, _measures(spec))
             if state.model is not spec.model:

@@ -87,7 +87,7 @@ def _paths(rows: Sequence[Mapping[str, Any]], folders: Mapping[str, Sequence[Pat
         last = np.stack([of_one[-1].post_SV - of_one[-1].pre_SV for of_one in states.values()])
         if over_replicates(last, target=one.target, direction=one.direction, of="gain", factors=one.factors).low > 0:
             doses_of = {replicate: np.stack([state.post_SV - state.pre_SV for state in of_one]) for replicate, of_one in states.items()}
-            gains = [one.direction * np.nanmean(shift_CSV[..., one.target], axis=1).max() for shift_CSV in doses_of.values()]
+            gains = [(one.direction * np.nanmean(shift_CSV[..., one.target], axis=1)).max() for shift_CSV in doses_of.values()]
             paths[names] = _Path(doses_of, float(min(gains)), one)
     return paths
 

@@ -24,6 +24,10 @@ def job_key(identity: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
+class HeldElsewhere(Exception):  # noqa: N818 - no error: somebody else does the work
+    """Another process holds the job."""
+
+
 class Job:
     """The folder `<root>/jobs/<key>`.
 
@@ -58,8 +62,12 @@ class Job:
         return cls(root, identity)
 
     @contextlib.contextmanager
-    def held(self, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """Hold the job's lock; if another process has it, call `waiting` and wait. The system frees it when its owner dies."""
+    def held(self, waiting: Callable[[], object] | None = lambda: None) -> Iterator[None]:
+        """Hold the job's lock; if another process has it, call `waiting` and wait. The system frees it when its owner dies.
+
+        Raises:
+            HeldElsewhere: Another process has it, and `waiting` is None.
+        """
         from filelock import FileLock, Timeout
 
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -67,6 +75,8 @@ class Job:
         try:
             lock.acquire(timeout=0)
         except Timeout:
+            if waiting is None:
+                raise HeldElsewhere from None
             waiting()
             lock.acquire()
         try:

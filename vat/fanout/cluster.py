@@ -1,9 +1,9 @@
-"""cluster=local: this machine, one job after the other."""
+"""cluster=…: which machines, what a job may use of them, and what is done about faults."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -11,22 +11,51 @@ from vat.errors import ConfigError, MissingDependency, shown
 from vat.settings import settings
 
 
-@settings
-class LocalCluster:
-    """What a job may use.
+class Shared(NamedTuple):
+    """What holds for a whole sweep."""
 
-    cpus: threads of a local model, None for as many as the machine has.
+    address: str
+    autoscaling: bool
+    retries: int
+    fail_fast: bool
+    dry_run: bool
+
+
+@settings
+class Cluster:
+    """Where a sweep is done, and what a job may use.
+
+    address: `local` starts a Ray of our own on this machine, `auto` takes the one that runs on it, `host:port` one elsewhere.
+    autoscaling: the cluster grows by itself, so that a request which no node can meet now is no error.
+    retries: how often a job is begun again after a fault of the cluster (a worker or a node died, memory ran out); never after one of its own.
+    timeout_s: how long an attempt at a job may take, None for ever.
+    fail_fast: begin no more jobs after the first that failed.
+    dry_run: only tell the plan.
+    cpus: threads of a local model. None for as many as the machine has, and for one where jobs run side by side.
+    memory_gib: that a job asks Ray for, None for none.
     processes: that train together on the CPU.
     gpus: that train together; 0 for whatever device the model has, in one process.
     judge_beside: judge checkpoints while training goes on, instead of after it; takes room for both.
     deepspeed: DeepSpeed's own configuration, None to train without it.
     """
 
+    address: Annotated[str, Field(pattern=r"^(local|auto|[^\s/:]+:\d{1,5})$")]
+    autoscaling: bool
+    retries: Annotated[int, Field(ge=0)]
+    timeout_s: Annotated[float, Field(gt=0)] | None
+    fail_fast: bool
+    dry_run: bool
     cpus: Annotated[int, Field(ge=1, le=1024)] | None
+    memory_gib: Annotated[float, Field(gt=0)] | None
     processes: Annotated[int, Field(ge=1, le=1024)]
     gpus: Annotated[int, Field(ge=0, le=1024)]
     judge_beside: bool
     deepspeed: dict[str, Any] | None
+
+    @property
+    def shared(self) -> Shared:
+        """What the points of a sweep may not differ in."""
+        return Shared(self.address, self.autoscaling, self.retries, self.fail_fast, self.dry_run)
 
     def check(self) -> None:
         """Whether the machine has what is asked for.

@@ -1,0 +1,57 @@
+"""One job of a sweep, in whatever process it runs: its outcome is a result or a reason, never an exception."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from vat.config import AlignSpec
+from vat.errors import VatError
+from vat.programs.align import align, describe, job_of
+from vat.track.job import HeldElsewhere
+from vat.track.runs import Runs
+
+
+class Outcome(NamedTuple):
+    """What became of a job: its result; or why it failed, with a traceback if it was a fault of ours; or neither, if another process has it.
+
+    fault: the cluster's, not the job's; trying again may help.
+    """
+
+    result: Mapping[str, Any] | None = None
+    failure: str = ""
+    trace: str = ""
+    fault: bool = False
+
+    @property
+    def held(self) -> bool:
+        """Whether another process works on it."""
+        return self.result is None and not self.failure
+
+
+def outcome_of(spec: AlignSpec, runs: Runs, *, wait: bool) -> Outcome:
+    """Do a job.
+
+    Args:
+        wait: For a job that another process holds; if not, it is left to it.
+    """
+    try:
+        return Outcome(align(spec, runs, wait=wait))
+    except HeldElsewhere:
+        return Outcome()
+    except VatError as error:
+        return Outcome(failure=str(error))
+    except OSError as error:
+        folder = job_of(spec).folder
+        return Outcome(failure=f"{folder}: must be a folder with room to write; got {error.strerror}. Make room and run the same command again.")
+    except Exception as error:  # a fault of ours in one job must not cost the others
+        return Outcome(failure=f"{type(error).__name__}: {error}", trace=traceback.format_exc())
+
+
+def say(spec: AlignSpec, outcome: Outcome) -> None:
+    """Print why a job failed, as soon as that is known."""
+    if outcome.failure:
+        print(f"{describe(spec).name}: {outcome.failure}", flush=True)
+    if outcome.trace:
+        print(outcome.trace, flush=True)

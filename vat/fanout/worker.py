@@ -1,0 +1,65 @@
+"""What a process of Ray does with a job: keep the model of the job before if it is the same, write the job's own log, and bring back its outcome."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, TextIO
+
+from vat.config import AlignSpec
+from vat.fanout.work import Outcome, outcome_of, say
+from vat.programs.align import job_of
+from vat.programs.progress import note_progress
+
+if TYPE_CHECKING:
+    from vat.models.base import Model
+    from vat.track.runs import Runs
+    from vat.track.settings import Tracking
+
+LOG = "log.txt"
+"""What a job has said, in its folder."""
+_resident: list[Model] = []
+
+
+def attempt(spec: AlignSpec, sweep: str | None, folder: str, number: int) -> Outcome:
+    """Try to do a job, from the folder of whoever asked for it. `number`: how often it was tried before."""
+    os.chdir(folder)
+    job = job_of(spec)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with (job.folder / LOG).open("a", encoding="utf-8") as log, _said_to(log):
+        note_progress(job.folder, {"attempt": number, "said": "starting"})
+        spec = replace(spec, model=_loaded_or_new(spec.model))
+        outcome = outcome_of(spec, _runs(spec.tracking, sweep), wait=False)
+        say(spec, outcome)
+    return outcome
+
+
+def _loaded_or_new(model: Model) -> Model:
+    """The model that this process has loaded already, if it is the one that is asked for."""
+    if _resident and _resident[0] != model:
+        _resident.pop().unload()
+    if not _resident:
+        _resident.append(model)
+    return _resident[0]
+
+
+@lru_cache(maxsize=1)
+def _runs(tracking: Tracking, sweep: str | None) -> Runs:
+    from vat.track.runs import Runs
+
+    return Runs(tracking, sweep)
+
+
+@contextlib.contextmanager
+def _said_to(log: TextIO) -> Iterator[None]:
+    """What is printed inside goes to a job's own log."""
+    with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
