@@ -20,7 +20,7 @@ from vat.errors import BackendError, DataError, VatError
 from vat.measure.base import Measure
 from vat.measure.power import smallest_detectable_gain, smallest_detectable_tax
 from vat.models.base import Progress
-from vat.programs.progress import counter
+from vat.programs.progress import PROGRESS, counter
 from vat.programs.record import About, is_recorded, measured_again, record, settings_of
 from vat.theory.file import TheoryFile
 from vat.track.job import Job
@@ -52,6 +52,7 @@ def align(spec: AlignSpec, runs: Runs, *, wait: bool = True) -> dict[str, Any]:
                     result = job.finish(_judged_and_measured(spec, job, description, runs))
         spec.strategy.tidy(job.folder / TRAINING, {int(step): numbers for step, numbers in result["steps"].items()})
         runs.publish(job, description, result)
+        (job.folder / PROGRESS).unlink(missing_ok=True)
     _accept(spec, result)
     return result
 
