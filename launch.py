@@ -20,10 +20,10 @@ os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, and we say
 @hydra.main(version_base="1.3", config_path="conf", config_name="align")
 def main(cfg: DictConfig) -> None:
     """Run one point; a sweep goes through the launcher in vat/fanout."""
-    from vat.fanout.programs import run
+    from vat.fanout.programs import Launch, run
 
     try:
-        done = run(HydraConfig.get().job.config_name or "align", [cfg])
+        done = run(HydraConfig.get().job.config_name or "align", Launch([cfg]))
     except VatError as error:
         sys.exit(_told(error))  # before Hydra adds a line of its own
     if not done:

@@ -7,11 +7,19 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from vat.fanout.launcher import SequenceLauncher
+from vat.fanout.launcher import SweepLauncher
 
 
-class VatLauncher(SequenceLauncher):
-    """hydra/launcher=vat."""
+class RayLauncher(SweepLauncher):
+    """hydra/launcher=ray."""
+
+    side_by_side = True
+
+
+class InTurnLauncher(SweepLauncher):
+    """hydra/launcher=basic."""
+
+    side_by_side = False
 
 
 class VatSweeper(BasicSweeper):
@@ -28,10 +36,17 @@ class VatSweeper(BasicSweeper):
 
 
 @dataclass
-class LauncherConf:
+class RayConf:
+    """Nothing to set: the cluster is cluster=…, for every launcher."""
+
+    _target_: str = "hydra_plugins.vat_plugins.RayLauncher"
+
+
+@dataclass
+class InTurnConf:
     """Nothing to set."""
 
-    _target_: str = "hydra_plugins.vat_plugins.VatLauncher"
+    _target_: str = "hydra_plugins.vat_plugins.InTurnLauncher"
 
 
 @dataclass
@@ -43,5 +58,6 @@ class SweeperConf:
     params: dict[str, str] | None = field(default_factory=dict)
 
 
-ConfigStore.instance().store(group="hydra/launcher", name="vat", node=LauncherConf, provider="vat")
+ConfigStore.instance().store(group="hydra/launcher", name="ray", node=RayConf, provider="vat")
+ConfigStore.instance().store(group="hydra/launcher", name="basic", node=InTurnConf, provider="vat")
 ConfigStore.instance().store(group="hydra/sweeper", name="vat", node=SweeperConf, provider="vat")

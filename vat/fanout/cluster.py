@@ -70,7 +70,7 @@ class Cluster:
             if self.processes > 1:
                 rule = f"cluster.processes={self.processes}: must be 1 where GPUs train, one process on each; got cluster.gpus={self.gpus}"
                 raise ConfigError(f"{rule}. Set one of the two.")
-            if self.gpus > (found := torch.cuda.device_count()):
+            if self.address == "local" and self.gpus > (found := torch.cuda.device_count()):
                 step = f"Use at most {found}" if found else "Use cluster.gpus=0, and cluster.processes for several processes on the CPU"
                 raise ConfigError(f"cluster.gpus={self.gpus}: must be on this machine; got {found}. {step}.")
         if self.deepspeed is not None:

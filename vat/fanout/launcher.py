@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import ClassVar
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
@@ -12,8 +13,13 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 
-class SequenceLauncher(Launcher):
-    """Composes each point once and hands all of them to the program."""
+class SweepLauncher(Launcher):
+    """Composes each point once and hands all of them to the program.
+
+    side_by_side: on Ray, or one after the other in this process.
+    """
+
+    side_by_side: ClassVar[bool]
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Called by Hydra."""
@@ -25,7 +31,7 @@ class SequenceLauncher(Launcher):
         Raises:
             ConfigError: Every fault of every point; nothing was started.
         """
-        from vat.fanout.programs import run
+        from vat.fanout.programs import Launch, run
         from vat.programs.entry import explain
 
         cfgs, faults = [], []
@@ -35,6 +41,6 @@ class SequenceLauncher(Launcher):
             except HydraException as error:
                 faults += explain(error)
         given = self.config.hydra.overrides.task
-        if not run(self.config.hydra.job.config_name, cfgs, overrides=job_overrides, given=given, faults=faults):
+        if not run(self.config.hydra.job.config_name, Launch(cfgs, job_overrides, given, faults, self.side_by_side)):
             sys.exit(1)
         return [JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED, _return_value=None) for overrides in job_overrides]

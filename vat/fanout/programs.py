@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from vat.errors import ConfigError, VatError, choose
 
@@ -14,52 +14,65 @@ if TYPE_CHECKING:
 Spec = TypeVar("Spec")
 
 
-def run(
-    program: str, cfgs: Sequence[DictConfig], *, overrides: Sequence[Sequence[str]] = (), given: Sequence[str] = (), faults: Sequence[str] = ()
-) -> bool:
-    """Do one point, or with -m all points of a sweep; whether all of it was done.
+class Launch(NamedTuple):
+    """What the command line asks for.
+
+    cfgs: the composed points, one or those of a sweep. overrides: what distinguishes each point of a sweep; empty for a single point.
+    given: what the command line says, for the sweep's name. faults: what composing the points has found wrong.
+    side_by_side: a sweep's jobs on Ray, or one after the other in this process.
+    """
+
+    cfgs: Sequence[DictConfig]
+    overrides: Sequence[Sequence[str]] = ()
+    given: Sequence[str] = ()
+    faults: Sequence[str] = ()
+    side_by_side: bool = False
+
+
+def run(program: str, launch: Launch) -> bool:
+    """Do what the command line asks for; whether all of it was done.
 
     Args:
         program: Name of the primary config.
-        overrides: What distinguishes each point of a sweep; empty for a single point.
-        given: What the command line says, for the sweep's name.
-        faults: What composing the points has found wrong; reported together with what the program finds.
     Raises:
         VatError: Nothing was started.
     """
     name = program.removesuffix(".yaml")
     if name not in _PROGRAMS:
         raise ConfigError(f"-cn {program}: must be a program; got another file of conf/. {choose(name, _PROGRAMS)}")
-    return _PROGRAMS[name](cfgs, overrides, given, faults)
+    return _PROGRAMS[name](launch)
 
 
-def _align(cfgs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], given: Sequence[str], faults: Sequence[str]) -> bool:
+def _align(launch: Launch) -> bool:
     from vat.config import read
+    from vat.fanout.in_turn import in_turn
+    from vat.fanout.on_ray import on_ray
     from vat.fanout.sweep import run_points
 
-    specs, found = _read_each(cfgs, read, faults)
-    name = cfgs[0].get("sweep") if cfgs else None
-    if overrides:
-        name = name or _name(given)
-    rows = run_points(specs, sweep=name, faults=found, settings=_differences(overrides) if overrides and not found else ())
+    specs, found = _read_each(launch, read)
+    name = launch.cfgs[0].get("sweep") if launch.cfgs else None
+    if launch.overrides:
+        name = name or _name(launch.given)
+    settings = _differences(launch.overrides) if launch.overrides and not found else ()
+    rows = run_points(specs, sweep=name, faults=found, settings=settings, work=on_ray if launch.side_by_side else in_turn)
     return not any(row.get("failed") for row in rows)
 
 
-def _measure(cfgs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], given: Sequence[str], faults: Sequence[str]) -> bool:
+def _measure(launch: Launch) -> bool:
     from vat.config import read_measure
     from vat.programs.measure import measure_again
 
-    specs, found = _read_each(cfgs, read_measure, faults)
+    specs, found = _read_each(launch, read_measure)
     if found:
         raise ConfigError("\n".join(found))
     measure_again(specs)
     return True
 
 
-def _read_each(cfgs: Sequence[DictConfig], read: Callable[[DictConfig], Spec], faults: Sequence[str]) -> tuple[list[Spec], list[str]]:
+def _read_each(launch: Launch, read: Callable[[DictConfig], Spec]) -> tuple[list[Spec], list[str]]:
     """The points that can be read, and the faults of all others together."""
-    specs, found = [], list(faults)
-    for cfg in cfgs:
+    specs, found = [], list(launch.faults)
+    for cfg in launch.cfgs:
         try:
             specs.append(read(cfg))
         except VatError as error:
@@ -67,10 +80,7 @@ def _read_each(cfgs: Sequence[DictConfig], read: Callable[[DictConfig], Spec], f
     return specs, found
 
 
-_PROGRAMS: dict[str, Callable[[Sequence[DictConfig], Sequence[Sequence[str]], Sequence[str], Sequence[str]], bool]] = {
-    "align": _align,
-    "measure": _measure,
-}
+_PROGRAMS: dict[str, Callable[[Launch], bool]] = {"align": _align, "measure": _measure}
 
 
 def _name(given: Sequence[str]) -> str:

@@ -45,6 +45,8 @@ def outcome_of(spec: AlignSpec, runs: Runs, *, wait: bool) -> Outcome:
     except OSError as error:
         folder = job_of(spec).folder
         return Outcome(failure=f"{folder}: must be a folder with room to write; got {error.strerror}. Make room and run the same command again.")
+    except SystemExit:  # a worker is told to leave
+        return Outcome(failure="cluster: a job's process must live to its end; got one that was told to leave.", fault=True)
     except Exception as error:  # a fault of ours in one job must not cost the others
         return Outcome(failure=f"{type(error).__name__}: {error}", trace=traceback.format_exc())
 

@@ -120,5 +120,14 @@ class Model(ABC):
         """What so many tokens read and written cost; NaN where nobody asks for money or the price is not known."""
         return math.nan
 
+    @property
+    def wants_gpu(self) -> bool:
+        """Whether it computes on a GPU where there is one."""
+        return False
+
+    def smaller(self) -> Model:
+        """The same model with less room for what is not its weights, after memory ran out; itself, where that is not known."""
+        return self
+
     def unload(self) -> None:  # noqa: B027 - a model without weights has nothing to give up
         """Give up the memory of the weights; they are loaded again when needed."""

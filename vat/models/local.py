@@ -147,6 +147,11 @@ class LocalModel(Model):
             made.__dict__["_shared_base"] = self
         return made
 
+    def smaller(self) -> Model:
+        """With half of `memory_gib`."""
+        given = room_gib(self._device, 0) if self.memory_gib is None else self.memory_gib
+        return replace(self, memory_gib=given / 2)
+
     def unload(self) -> None:
         """Give up the memory of the weights; of an adapter upon a shared model only the adapter's."""
         if "_loaded" in self.__dict__ and "_shared_base" in self.__dict__:
@@ -240,8 +245,16 @@ class LocalModel(Model):
             torch.cuda.empty_cache()
         return smaller
 
+    @property
+    def wants_gpu(self) -> bool:
+        """Unless it is told to stay on the CPU."""
+        return self.device != "cpu"
+
     @cached_property
     def _encoder(self) -> Encoder:
+        if "_shared_base" in self.__dict__:
+            shared: Encoder = self.__dict__["_shared_base"]._encoder
+            return shared
         room = getattr(self.source.part("AutoConfig"), "max_position_embeddings", None)
         return Encoder(self.source.part("AutoTokenizer"), model=self.label, room=room, template_options=self.template_options)
 

@@ -65,7 +65,7 @@ class Runs:
 
         for noisy in ("alembic", "mlflow"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
-        self._tracking, self._sweep = tracking, sweep
+        self._tracking, self.sweep = tracking, sweep
         with self._errors():
             tracking.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(tracking.folder / "mlflow.lock"):  # processes that make a fresh database, or a sweep's run, together spoil it
@@ -82,6 +82,13 @@ class Runs:
             self._client.update_run(run_id, status="RUNNING")
         with self._marked(run_id):
             yield
+
+    def ended(self, job: Job, description: Description, status: Literal["FAILED", "KILLED"], why: str) -> None:
+        """Mark the run of a job whose process could not do so itself."""
+        with self._errors():
+            run_id = self._run_of(job, description)
+            self._client.set_tag(run_id, ERROR, shown(without_password(why), 400))
+            self._client.set_terminated(run_id, status)
 
     def job_of(self, name: str) -> Job:
         """The finished job of a run, by the run's id or the job's key; if its folder is not on this machine, it is fetched from the run.
@@ -234,7 +241,7 @@ class Runs:
             found = self._search(f"tags.`{KEY}` = '{job.key}'")  # another process may have made it since this one began
             self._known[job.key] = found[0] if found else self._client.create_run(self._experiment, tags=tags)
         run = self._known[job.key]
-        member = sweep_tag(self._sweep) if self._sweep else None
+        member = sweep_tag(self.sweep) if self.sweep else None
         if member and member not in run.data.tags:
             self._client.set_tag(run.info.run_id, member, "1")
             run.data.tags[member] = "1"

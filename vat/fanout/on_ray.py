@@ -1,0 +1,202 @@
+"""hydra/launcher=ray: jobs side by side, each a task of Ray with the resources that it asks for. Whatever a job does, the others go on.
+
+A task that died with its worker or node is begun again, a few times; what a job itself gets wrong is final. Interrupted, the jobs are asked to
+leave, and given a while.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vat.config import AlignSpec
+from vat.errors import shown
+from vat.fanout.in_turn import without_baseline
+from vat.fanout.plan import Step
+from vat.fanout.ray_cluster import connected, demand_of, refuse_impossible, require_shared
+from vat.fanout.view import View
+from vat.fanout.work import Outcome
+from vat.fanout.worker import attempt
+from vat.programs.align import describe
+from vat.programs.progress import progress_of
+from vat.track.runs import Runs
+
+LOOK_EVERY_S = 0.25
+HELD_S = 2.0
+"""How long a job that another process holds is left alone."""
+GRACE_S = 20.0
+"""How long jobs have to leave."""
+
+
+@dataclass
+class _Task:
+    """A job on its way. tries: attempts that were begun; not_before, since: by our own clock; since: when its process was first seen."""
+
+    step: Step
+    spec: AlignSpec
+    tries: int = 0
+    not_before: float = 0.0
+    since: float | None = None
+    overdue: bool = False
+
+
+def on_ray(steps: Sequence[Step], runs: Runs) -> Generator[tuple[Step, Outcome]]:
+    """Do jobs as soon as their baselines are there, the longest first.
+
+    Raises:
+        BackendError: The cluster cannot be reached.
+        ConfigError: Some job can never be done on it, or its nodes share no folder.
+    """
+    if not steps:
+        return
+    cluster = steps[0].spec.cluster
+    with connected(cluster):
+        import ray
+
+        nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+        gpus_there = any(node["Resources"].get("GPU", 0) for node in nodes)
+        if not cluster.autoscaling:
+            refuse_impossible([demand_of(step.spec, gpus_there=gpus_there) for step in steps], nodes)
+        require_shared(steps[0].spec.tracking.folder, nodes)
+        tasks = _Tasks(steps, runs, gpus_there=gpus_there)
+        try:
+            yield from tasks.outcomes()
+        finally:
+            tasks.stop()
+
+
+class _Tasks:
+    """The jobs of a sweep, those that wait and those that Ray has."""
+
+    def __init__(self, steps: Sequence[Step], runs: Runs, *, gpus_there: bool) -> None:
+        import ray
+
+        known = all(step.seconds is not None for step in steps)
+        longest_first = sorted(steps, key=lambda step: (step.needs is not None, -(step.seconds or 0.0) if known else 0.0))
+        self._waiting = [_Task(step, _fresh(step.spec)) for step in longest_first]
+        self._there: dict[Any, _Task] = {}
+        self._undone = {step.job.key for step in steps}
+        self._failed: set[str] = set()
+        self._runs, self._gpus_there = runs, gpus_there
+        self._attempt = ray.remote(max_retries=0)(attempt)
+        self._view = View(len(steps))
+
+    def outcomes(self) -> Generator[tuple[Step, Outcome]]:
+        """Each job with its outcome, as it ends."""
+        import ray
+
+        with self._view:
+            while self._waiting or self._there:
+                for task in self._begin_what_can():
+                    yield self._settled(task, without_baseline(task.step))
+                done, _ = ray.wait(list(self._there), num_returns=1, timeout=LOOK_EVERY_S) if self._there else ([], None)
+                for ref in done:
+                    task = self._there.pop(ref)
+                    if outcome := self._ended(task, ref):
+                        yield self._settled(task, outcome)
+                self._stop_overdue()
+                if not self._there:
+                    time.sleep(LOOK_EVERY_S)
+                self._view.show([(describe(task.spec).name, task.step.job.folder) for task in self._there.values()], len(self._waiting))
+
+    def stop(self) -> None:
+        """Ask all jobs to leave, those that have not begun first; then make them."""
+        import ray
+
+        refs = list(self._there)
+        for ref in reversed(refs):
+            ray.cancel(ref, force=False)
+        if refs:
+            print(f"asking {len(refs)} jobs to leave; what they have done is kept", file=sys.stderr, flush=True)
+            ray.wait(refs, num_returns=len(refs), timeout=GRACE_S)
+        for ref in refs:
+            ray.cancel(ref, force=True)
+        self._there.clear()
+
+    def _begin_what_can(self) -> list[_Task]:
+        """Hand to Ray whatever can begin; returns what never will, because its baseline failed."""
+        now, lost, still = time.monotonic(), [], []
+        for task in self._waiting:
+            if task.step.needs in self._failed:
+                lost.append(task)
+            elif task.step.needs in self._undone or task.not_before > now:
+                still.append(task)
+            else:
+                self._begin(task)
+        self._waiting = still
+        return lost
+
+    def _begin(self, task: _Task) -> None:
+        demand = demand_of(task.spec, gpus_there=self._gpus_there)
+        task.tries, task.since = task.tries + 1, None
+        options: dict[str, Any] = {"num_cpus": demand["CPU"], "num_gpus": demand["GPU"], "name": describe(task.spec).name}
+        if "memory" in demand:
+            options["memory"] = int(demand["memory"])
+        ref = self._attempt.options(**options).remote(task.spec, self._runs.sweep, str(Path.cwd()), task.tries)
+        self._there[ref] = task
+
+    def _ended(self, task: _Task, ref: Any) -> Outcome | None:
+        """What became of an attempt; None if the job is to be tried again."""
+        import ray
+
+        try:
+            outcome: Outcome = ray.get(ref)
+        except ray.exceptions.RayTaskError as error:
+            outcome = Outcome(failure=shown(str(error.cause), 300), trace=str(error))
+        except ray.exceptions.RayError as error:
+            outcome = Outcome(failure=_fault(task, error), fault=not task.overdue)
+            if isinstance(error, ray.exceptions.OutOfMemoryError):
+                task.spec = replace(task.spec, model=task.spec.model.smaller())
+        if outcome.held:
+            if task.tries == 1:
+                print(f"{describe(task.spec).name}: held by another process, waiting for its result", flush=True)
+            task.not_before = time.monotonic() + HELD_S
+        elif outcome.fault and task.tries <= task.spec.cluster.retries:
+            print(f"{describe(task.spec).name}: {outcome.failure} Trying again, {task.tries} of {task.spec.cluster.retries}.", flush=True)
+        else:
+            return outcome
+        self._waiting.append(task)
+        return None
+
+    def _settled(self, task: _Task, outcome: Outcome) -> tuple[Step, Outcome]:
+        key = task.step.job.key
+        self._undone.discard(key)
+        if outcome.failure:
+            self._failed.add(key)
+            self._runs.ended(task.step.job, describe(task.spec), "FAILED", outcome.failure)
+        self._view.ended(describe(task.spec).name, outcome)
+        return task.step, outcome
+
+    def _stop_overdue(self) -> None:
+        """End attempts that take too long, counted from when we first see their processes, by our own clock."""
+        import ray
+
+        for ref, task in self._there.items():
+            limit = task.spec.cluster.timeout_s
+            if limit is None or task.overdue:
+                continue
+            if task.since is None:
+                task.since = time.monotonic() if progress_of(task.step.job.folder).get("attempt") == task.tries else None
+            elif time.monotonic() - task.since > limit:
+                task.overdue = True
+                ray.cancel(ref, force=True)
+
+
+def _fresh(spec: AlignSpec) -> AlignSpec:
+    """The same without what its parts have loaded in this process, and with a number of threads that jobs side by side leave each other."""
+    cluster = replace(spec.cluster, cpus=spec.cluster.cpus or spec.cluster.processes)
+    parts = {name: replace(getattr(spec, name)) for name in ("theory", "data", "model", "elicit", "strategy", "tracking")}
+    return replace(spec, cluster=cluster, **parts)
+
+
+def _fault(task: _Task, error: Exception) -> str:
+    """What happened to the process of a job, in a line."""
+    if task.overdue:
+        return f"cluster.timeout_s={task.spec.cluster.timeout_s:g}: an attempt must take no longer; got one that did and was ended. Raise it."
+    kind = type(error).__name__
+    what = {"OutOfMemoryError": "memory ran out on its node", "NodeDiedError": "its node was lost", "WorkerCrashedError": "its process died"}
+    return f"cluster: a job's process must live to its end; got {what.get(kind, kind)}. See {task.step.job.folder / 'log.txt'}."

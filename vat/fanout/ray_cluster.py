@@ -1,0 +1,128 @@
+"""The Ray that does a sweep's jobs: reached or started, able to do them, and with a folder that all its nodes share."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vat.config import AlignSpec
+from vat.errors import BackendError, ConfigError, shown
+from vat.fanout.cluster import Cluster
+
+REACH_S = 5.0
+
+
+@contextlib.contextmanager
+def connected(cluster: Cluster) -> Iterator[None]:
+    """A Ray inside the block: one of our own, which ends with us however that happens, or the one that is asked for.
+
+    Raises:
+        BackendError: It cannot be reached.
+    """
+    for name, default in (("RAY_DEDUP_LOGS", "0"), ("RAY_USAGE_STATS_ENABLED", "0"), ("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")):
+        os.environ.setdefault(name, default)
+    import ray
+
+    try:
+        if cluster.address == "local":
+            ray.init(address="local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+        else:
+            _reach(cluster.address)
+            ray.init(address=cluster.address, logging_level=logging.ERROR, log_to_driver=False)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        rule = f"cluster.address={cluster.address}: must be a Ray cluster that takes us; got {shown(str(error).strip(), 160)}"
+        step = "Start one with `ray start --head`, set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it does, or use cluster.address=local"
+        raise BackendError(f"{rule}. {step}.") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Find out in seconds, not in minutes, that nobody listens; and show the cluster the token that this machine has for it."""
+    if (Path.home() / ".ray" / "auth_token").is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if address != "auto":
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host, int(port)), timeout=REACH_S).close()
+
+
+def demand_of(spec: AlignSpec, *, gpus_there: bool) -> dict[str, float]:
+    """What a job asks Ray for, by Ray's own names: as many processors as it has threads, and the GPUs that it trains on or rates with."""
+    cluster = spec.cluster
+    demand = {"CPU": float(cluster.cpus or cluster.processes), "GPU": float(cluster.gpus or (gpus_there and spec.model.wants_gpu))}
+    return demand | ({"memory": cluster.memory_gib * 2**30} if cluster.memory_gib else {})
+
+
+def refuse_impossible(demands: Sequence[Mapping[str, float]], nodes: Sequence[Mapping[str, Any]]) -> None:
+    """Raises a ConfigError if no node could ever do some job."""
+    for demand in demands:
+        if not any(all(node["Resources"].get(name, 0) >= amount for name, amount in demand.items()) for node in nodes):
+            rule = f"cluster: a job must fit on a node of this cluster; got one that asks for {_amounts(demand)}"
+            have = "; ".join(_amounts({name: node["Resources"].get(name, 0) for name in demand}) for node in nodes)
+            raise ConfigError(f"{rule}, where nodes have {have}. Lower cluster.cpus, gpus, processes or memory_gib; or set cluster.autoscaling=true.")
+
+
+def _amounts(resources: Mapping[str, float]) -> str:
+    named = {"CPU": "cpus", "GPU": "gpus", "memory": "GiB"}
+    return ", ".join(f"{amount / (2**30 if name == 'memory' else 1):g} {named[name]}" for name, amount in resources.items())
+
+
+def require_shared(folder: Path, nodes: Sequence[Mapping[str, Any]]) -> None:
+    """Raises a ConfigError if some node does not see the folder as we do: its files, their renaming, and locks."""
+    import ray
+    from filelock import FileLock
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    if len(nodes) < 2:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f".shared-{uuid.uuid4().hex}"
+    probe = folder / name
+    try:
+        with FileLock(folder / f"{name}.lock"):
+            probe.write_text(name, encoding="utf-8")
+            look = ray.remote(num_cpus=0, max_retries=0)(_looked)
+            found = {
+                node["NodeManagerAddress"]: look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+                    str(probe), number
+                )
+                for number, node in enumerate(nodes)
+            }
+            for address, ref in found.items():
+                if wrong := ray.get(ref, timeout=120):
+                    rule = f"tracking.root={folder}: must be a folder that all nodes share, with locks; got node {address}, where {wrong}"
+                    raise ConfigError(f"{rule}. Use a shared file system.")
+            if missing := [str(n) for n in range(len(nodes)) if not probe.with_name(f"{name}.{n}").is_file()]:
+                raise ConfigError(f"tracking.root={folder}: must be a folder that all nodes share; got {len(missing)} nodes unseen. Share it.")
+    finally:
+        for file in folder.glob(f"{name}*"):
+            file.unlink(missing_ok=True)
+
+
+def _looked(probe: str, number: int) -> str:
+    """On a node: what is wrong with the folder, "" if nothing."""
+    from filelock import FileLock, Timeout
+
+    path = Path(probe)
+    try:
+        if path.read_text(encoding="utf-8") != path.name:
+            return "a file has other content"
+        draft = path.with_name(f"{path.name}.draft{number}")
+        draft.write_text(path.name, encoding="utf-8")
+        draft.rename(path.with_name(f"{path.name}.{number}"))
+        lock = FileLock(path.with_name(f"{path.name}.lock"))
+        lock.acquire(timeout=0)
+        lock.release()
+    except Timeout:
+        return ""
+    except OSError as error:
+        return f"{error.strerror}"
+    return "a lock that we hold is free"
