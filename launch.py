@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import hydra
@@ -30,6 +31,11 @@ def main(cfg: DictConfig) -> None:
         sys.exit(1)
 
 
+def _leave(number: int, frame: object) -> None:
+    """SIGTERM, as from a machine that is wanted back, is the same as Ctrl-C: what was done is kept."""
+    raise KeyboardInterrupt
+
+
 def _told(error: Exception) -> int:
     if WANTS_TRACEBACK:
         raise error
@@ -39,6 +45,7 @@ def _told(error: Exception) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _leave)
     try:
         main()
     except (VatError, HydraException, OmegaConfBaseException, ValueError) as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -108,10 +108,43 @@ def read_measure(cfg: DictConfig) -> MeasureSpec:
     Raises:
         ConfigError: One line for each fault.
     """
-    known = ("run", "measure", "tracking", "hydra")
+    parts = _read(cfg, {"run": _runs, "measure": partial(_build_each, "measure"), "tracking": partial(build, "tracking")})
+    return MeasureSpec(parts["run"], parts["measure"], parts["tracking"])
+
+
+@dataclass(frozen=True)
+class StatusSpec:
+    """What the program `status` is to look at."""
+
+    tracking: Tracking
+
+
+def read_status(cfg: DictConfig) -> StatusSpec:
+    """Validate a composed configuration of the program `status`. Raises as `read_measure`."""
+    return StatusSpec(**_read(cfg, {"tracking": partial(build, "tracking")}))
+
+
+@dataclass(frozen=True)
+class CleanSpec:
+    """What the program `clean` is to remove of finished jobs: their weights, the parts of their answers; or only to tell what that is."""
+
+    weights: bool
+    parts: bool
+    dry_run: bool
+    tracking: Tracking
+
+
+def read_clean(cfg: DictConfig) -> CleanSpec:
+    """Validate a composed configuration of the program `clean`. Raises as `read_measure`."""
+    readers: dict[str, Callable[[Any], Any]] = {name: partial(_flag, name) for name in ("weights", "parts", "dry_run")}
+    return CleanSpec(**_read(cfg, readers | {"tracking": partial(build, "tracking")}))
+
+
+def _read(cfg: DictConfig, readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+    """Each key of a configuration as its reader makes it; the faults of all of them together."""
+    known = (*readers, "hydra")
     faults = [f"{key!s}: must be a setting; got an unknown key. {choose(str(key), known)}" for key in cfg if key not in known]
-    parts: dict[str, Any] = {"measure": None, "tracking": None, "run": None}
-    readers: dict[str, Callable[[Any], Any]] = {"run": _runs, "measure": partial(_build_each, "measure"), "tracking": partial(build, "tracking")}
+    parts: dict[str, Any] = {}
     for key, reader in readers.items():
         try:
             parts[key] = reader(_plain(cfg, key))
@@ -119,7 +152,13 @@ def read_measure(cfg: DictConfig) -> MeasureSpec:
             faults.append(str(error))
     if faults:
         raise ConfigError("\n".join(faults))
-    return MeasureSpec(parts["run"], parts["measure"], parts["tracking"])
+    return parts
+
+
+def _flag(name: str, node: Any) -> bool:
+    if not isinstance(node, bool):
+        raise ConfigError(f"{name}: must be true or false; got {shown(node)}. Set one of them.")
+    return node
 
 
 def _runs(node: Any) -> tuple[str, ...]:

@@ -283,3 +283,52 @@ def test_a_server_takes_the_same_runs_as_the_file(tmp_path: Path, server: str) -
     shutil.rmtree(job.folder)
     assert files(Runs(where, None).job_of(run_id)) == kept, "also from a server's artifacts"
     assert {run.info.status for run in all_runs(where)} == {"FINISHED"}
+
+
+def test_a_run_whose_process_is_gone_is_no_longer_running_and_one_that_is_held_is_left_alone(tmp_path: Path) -> None:
+    where, (gone, held, elsewhere) = tracking(tmp_path), [Job(tmp_path / "mlruns", {"a": n}) for n in range(3)]
+    runs = Runs(where, None)
+    client = MlflowClient(tracking_uri=where.store_uri)
+    for job in (gone, held, elsewhere):
+        client.update_run(runs._run_of(job, DESCRIPTION), status="RUNNING")
+    gone.folder.mkdir(parents=True)
+    with held.held():
+        Runs(where, None).end_orphans()
+    status = {run.data.tags["vat.job_key"]: run.info.status for run in all_runs(where)}
+    assert status == {gone.key: "KILLED", held.key: "RUNNING", elsewhere.key: "RUNNING"}, "the folder of the third is on another machine"
+
+
+def test_the_traceback_of_a_fault_of_ours_is_in_the_run_and_of_a_mistake_of_the_user_one_line(tmp_path: Path) -> None:
+    where, ours, theirs = tracking(tmp_path), Job(tmp_path / "mlruns", {"a": 1}), Job(tmp_path / "mlruns", {"a": 2})
+    runs = Runs(where, None)
+    with pytest.raises(ZeroDivisionError), runs.running(ours, DESCRIPTION):
+        raise ZeroDivisionError("at //name:secret@host")
+    with pytest.raises(BackendError), runs.running(theirs, DESCRIPTION):
+        raise BackendError("it broke")
+    client = MlflowClient(tracking_uri=where.store_uri)
+    of_key = {run.data.tags["vat.job_key"]: run.info.run_id for run in all_runs(where)}
+    text = Path(client.download_artifacts(of_key[ours.key], "error.txt")).read_text()
+    assert "ZeroDivisionError: at //…@host" in text
+    assert "Traceback" in text
+    assert "secret" not in text
+    assert client.list_artifacts(of_key[theirs.key]) == []
+
+
+def test_points_of_training_come_as_they_are_known_and_each_once(tmp_path: Path) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+    runs = Runs(where, None)
+    log = [{"step": step, "loss": 1 / step, "tokens_per_s": 100.0 + step} for step in range(1, 5)]
+    with runs.running(job, DESCRIPTION):
+        runs.show(job, {"steps": {}, "training": log[:2]})
+        runs.show(job, {"steps": {"2": {"gain": 0.1}}, "training": log[:3]})
+    again = [row | {"tokens_per_s": 50.0} for row in log]  # killed, and gone on from step 2
+    run_id = Runs(where, None).publish(job, DESCRIPTION, {"steps": {"2": {"gain": 0.1}, "4": {"gain": 0.2}}, "training": again})
+    client = MlflowClient(tracking_uri=where.store_uri)
+    found = {
+        name: [(one.step, one.value) for one in client.get_metric_history(run_id, name)] for name in ("gain", "train/loss", "train/tokens_per_s")
+    }
+    assert found == {
+        "gain": [(2, 0.1), (4, 0.2)], "train/loss": [(step, 1 / step) for step in range(1, 5)],
+        "train/tokens_per_s": [(1, 101.0), (2, 102.0), (3, 103.0), (4, 50.0)],
+    }  # fmt: skip
+    assert len(client.search_logged_models([client.get_experiment_by_name("vat").experiment_id])) == 2

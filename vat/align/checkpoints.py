@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from vat.errors import DataError
 from vat.files import synced, whole_file
 
-MARKER = "complete.json"
+PREFIX, MARKER = "checkpoint-", "complete.json"
 TO_GO_ON = ("optimizer.pt", "optimizer.bin", "scheduler.pt", "rng_state*.pth", "global_step*", "latest", "zero_to_*.py", "scaler.pt")
 """What only a run that goes on from here needs."""
 
 
 def checkpoint(folder: Path, step: int) -> Path:
     """Where the checkpoint of a step lies."""
-    return folder / f"checkpoint-{step}"
+    return folder / f"{PREFIX}{step}"
 
 
 def mark(path: Path, plan: str, layout: str) -> None:
@@ -33,14 +33,14 @@ def mark(path: Path, plan: str, layout: str) -> None:
     synced(path.parent)
 
 
-def complete(folder: Path, steps: Sequence[int], plan: str) -> list[int]:
-    """The steps whose checkpoints are whole; torn ones are set aside and said so.
+def complete(folder: Path, plan: str) -> list[int]:
+    """The steps whose checkpoints are whole, in order; torn ones are set aside and said so.
 
     Raises:
         DataError: A checkpoint belongs to another plan.
     """
     whole = []
-    for step in steps:
+    for step in sorted(int(path.name.removeprefix(PREFIX)) for path in folder.glob(f"{PREFIX}*") if path.name.removeprefix(PREFIX).isdigit()):
         path = checkpoint(folder, step)
         marker = path / MARKER
         if marker.is_file():
@@ -48,7 +48,7 @@ def complete(folder: Path, steps: Sequence[int], plan: str) -> list[int]:
             if found != plan:
                 raise DataError(f"{path}: must be a checkpoint of this job; got one of another plan ({found}). Move it away.")
             whole.append(step)
-        elif path.is_dir():
+        else:
             aside = path.with_name(f"{path.name}.torn")
             shutil.rmtree(aside, ignore_errors=True)
             path.rename(aside)
@@ -71,6 +71,16 @@ def only_to_judge(path: Path) -> None:
     """Leave of a checkpoint what it takes to judge it."""
     for pattern in TO_GO_ON:
         _give_up(path.glob(pattern))
+
+
+def forget_before(folder: Path, step: int, judged: Collection[int], plan: str) -> None:
+    """Leave of the checkpoints before a whole one what it takes to judge them, and nothing of those that nobody will judge."""
+    for path in (checkpoint(folder, before) for before in range(step)):
+        if is_whole(path, plan):
+            if int(path.name.removeprefix(PREFIX)) in judged:
+                only_to_judge(path)
+            else:
+                shutil.rmtree(path)
 
 
 def only_marker(path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Where several processes train it becomes torchrun, which starts this program once more for each; one of them logs and marks.
 
-It goes on from the newest whole checkpoint, writes a line of log.jsonl for each step, and marks each checkpoint that the plan names.
+It goes on from the newest whole checkpoint, writes a line of log.jsonl for each step, and marks each checkpoint that the plan names. Told to
+leave (SIGTERM), it saves where it is, and ends.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from vat.align.checkpoints import checkpoint, complete, mark, only_to_judge
+from vat.align.checkpoints import checkpoint, complete, forget_before, mark
 
 NOT_A_NUMBER = 3
 """Exit status after a loss that is none."""
@@ -41,7 +42,7 @@ def main(plan_file: Path, parent: int, done: int | None = None) -> int:
     if done is None:
         for old in (FAULT, BROKEN):
             (folder / old).unlink(missing_ok=True)
-        done = max(complete(folder, plan["save_at"], plan["digest"]), default=0)
+        done = max(complete(folder, plan["digest"]), default=0)
         if plan["workers"] > 1 or plan["deepspeed"]:
             _become_torchrun(plan_file, plan["workers"], done)
     try:
@@ -136,11 +137,22 @@ def _keeper(plan: dict[str, Any], folder: Path) -> Any:
     class Keeper(TrainerCallback):
         def __init__(self) -> None:
             self.tokens, self.at = 0.0, time.monotonic()
+            self.told_to_leave = False
+            signal.signal(signal.SIGTERM, self.leave)
+
+        def leave(self, number: int, frame: Any) -> None:
+            """The signal has come; the step that is being computed is still done."""
+            self.told_to_leave = True
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            """Save at the checkpoints; stop where judging is to come first."""
-            control.should_save = state.global_step in plan["save_at"]
-            control.should_training_stop |= state.global_step >= plan["until"]
+            """Save at the checkpoints, and where all leave; stop there, and where judging is to come first."""
+            leaves = self.told_to_leave
+            if plan["workers"] > 1:  # the signal reaches some of them a step later
+                told = torch.tensor(float(leaves), device=args.device)
+                torch.distributed.all_reduce(told)
+                leaves = bool(told.item())
+            control.should_save = leaves or state.global_step in plan["save_at"]
+            control.should_training_stop |= leaves or state.global_step >= plan["until"]
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
             """A line of the log; stop at a loss that is no number."""
@@ -165,10 +177,8 @@ def _keeper(plan: dict[str, Any], folder: Path) -> Any:
             if plan["workers"] > 1:
                 torch.distributed.barrier()  # each process has written its part
             if state.is_world_process_zero:
-                before = [step for step in plan["save_at"] if step < state.global_step]
                 mark(checkpoint(folder, state.global_step), plan["digest"], plan["layout"])
-                if before:
-                    only_to_judge(checkpoint(folder, before[-1]))
+                forget_before(folder, state.global_step, plan["save_at"], plan["digest"])
 
     return Keeper()
 

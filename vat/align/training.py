@@ -145,7 +145,7 @@ class TrainingStrategy(Strategy):
         rows = self._rows(task)
         plan = self._plan(task, rows)
         waits = self.stop_at_gain is not None or self.stop_at_tax is not None
-        whole = complete(task.folder, self.save_at, plan["digest"])
+        whole = complete(task.folder, plan["digest"])
         with contextlib.ExitStack() as running:
             run = None
             for before, step in zip([None, *self.save_at], self.save_at, strict=False):

@@ -23,6 +23,8 @@ from vat.errors import BackendError, shown
 
 LOOK_EVERY_S = 0.5
 LOG_EVERY_S = 10.0
+LEAVE_S = 60.0
+"""How long it may take to save what was trained since the last checkpoint."""
 NO_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
 """How CUDA and the CPU's allocator say it."""
 
@@ -44,9 +46,15 @@ class TrainingRun:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        try:
+            if kind is not None and not issubclass(kind, Exception) and self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGTERM)  # we are told to leave: it saves where it is
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(LEAVE_S)
+        finally:
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def wait_for(self, step: int) -> None:
         """Until the checkpoint of a step may be judged: until training has ended, or, if it is judged beside, until it is whole.

@@ -62,11 +62,34 @@ def _measure(launch: Launch) -> bool:
     from vat.config import read_measure
     from vat.programs.measure import measure_again
 
-    specs, found = _read_each(launch, read_measure)
+    measure_again(_read_all(launch, read_measure))
+    return True
+
+
+def _status(launch: Launch) -> bool:
+    from vat.config import read_status
+    from vat.programs.status import status_lines
+
+    for spec in _read_all(launch, read_status):
+        print("\n".join(status_lines(spec.tracking)))
+    return True
+
+
+def _clean(launch: Launch) -> bool:
+    from vat.config import read_clean
+    from vat.programs.clean import clean
+
+    for spec in _read_all(launch, read_clean):
+        clean(spec)
+    return True
+
+
+def _read_all(launch: Launch, read: Callable[[DictConfig], Spec]) -> list[Spec]:
+    """All points, or a ConfigError with the faults of all of them."""
+    specs, found = _read_each(launch, read)
     if found:
         raise ConfigError("\n".join(found))
-    measure_again(specs)
-    return True
+    return specs
 
 
 def _read_each(launch: Launch, read: Callable[[DictConfig], Spec]) -> tuple[list[Spec], list[str]]:
@@ -80,7 +103,7 @@ def _read_each(launch: Launch, read: Callable[[DictConfig], Spec]) -> tuple[list
     return specs, found
 
 
-_PROGRAMS: dict[str, Callable[[Launch], bool]] = {"align": _align, "measure": _measure}
+_PROGRAMS: dict[str, Callable[[Launch], bool]] = {"align": _align, "measure": _measure, "status": _status, "clean": _clean}
 
 
 def _name(given: Sequence[str]) -> str:

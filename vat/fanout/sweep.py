@@ -48,6 +48,7 @@ def run_points(
     if specs[0].cluster.dry_run:
         return []
     runs = Runs(specs[0].tracking, sweep)
+    runs.end_orphans()
     try:
         outcomes = _outcomes(plan, runs, work)
     except BaseException:

@@ -61,6 +61,24 @@ class Job:
             raise DataError(f"{path}: must be JSON of what the key stands for; got a damaged file. Launch the job again.")
         return cls(root, identity)
 
+    @staticmethod
+    @contextlib.contextmanager
+    def left_alone(root: Path, key: str) -> Iterator[bool]:
+        """Whether a job's folder is here and no process holds it, nor will as long as the block lasts."""
+        from filelock import FileLock, Timeout
+
+        folder = root / "jobs" / key
+        lock = FileLock(folder / "lock")
+        try:
+            if free := folder.is_dir():
+                lock.acquire(timeout=0)
+        except Timeout:
+            free = False
+        try:
+            yield free
+        finally:
+            lock.release()
+
     @contextlib.contextmanager
     def held(self, waiting: Callable[[], object] | None = lambda: None) -> Iterator[None]:
         """Hold the job's lock; if another process has it, call `waiting` and wait. The system frees it when its owner dies.

@@ -10,11 +10,12 @@ import os
 import re
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from vat.errors import BackendError, DataError, MissingDependency, shown
+from vat.errors import BackendError, DataError, MissingDependency, VatError, shown
 from vat.files import whole_file
 from vat.track.job import Job
 from vat.track.settings import Tracking
@@ -89,6 +90,21 @@ class Runs:
             run_id = self._run_of(job, description)
             self._client.set_tag(run_id, ERROR, shown(without_password(why), 400))
             self._client.set_terminated(run_id, status)
+
+    def errors(self) -> dict[str, str]:
+        """Job → what its run says it failed of, of those that did."""
+        return {key: run.data.tags.get(ERROR, "") for key, run in self._known.items() if run.info.status == "FAILED"}
+
+    def end_orphans(self) -> None:
+        """Mark as KILLED what still says RUNNING though the process that did it is gone: its job here is held by nobody."""
+        with self._errors():
+            for key, run in self._known.items():
+                if run.info.status != "RUNNING":
+                    continue
+                with Job.left_alone(self._tracking.folder, key) as free:
+                    if free and self._client.get_run(run.info.run_id).info.status == "RUNNING":
+                        self._client.set_tag(run.info.run_id, ERROR, "its process is gone")
+                        self._client.set_terminated(run.info.run_id, "KILLED")
 
     def job_of(self, name: str) -> Job:
         """The finished job of a run, by the run's id or the job's key; if its folder is not on this machine, it is fetched from the run.
@@ -187,6 +203,8 @@ class Runs:
             status = "FAILED" if isinstance(error, Exception) else "KILLED"
             with contextlib.suppress(Exception):  # the job's own error is what the user must see
                 self._client.set_tag(run_id, ERROR, shown(without_password(str(error)), 400))
+                if status == "FAILED" and not isinstance(error, VatError):
+                    self._client.log_text(run_id, without_password(traceback.format_exc()), "error.txt")
                 self._client.set_terminated(run_id, status)
             raise
 
