@@ -1,12 +1,18 @@
 """What Hydra takes from nowhere else than this package: the launcher and the sweeper. No heavy imports."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
+from vat.fanout.grids import Grid, points_of
 from vat.fanout.launcher import SweepLauncher
 
 
@@ -22,17 +28,37 @@ class InTurnLauncher(SweepLauncher):
     side_by_side = False
 
 
-class VatSweeper(BasicSweeper):
-    """hydra/sweeper=vat: all points of the grid go to the launcher together; it composes each once, and nothing is written here."""
+class VatSweeper(Sweeper):
+    """hydra/sweeper=vat: all points of all grids go to the launcher together; it composes each once, and nothing is written here."""
+
+    def __init__(self, grids: Sequence[Grid]) -> None:
+        self.grids = grids
+        self.context: HydraContext | None = None
+        self.launcher: Launcher | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Called by Hydra."""
+        self.context = hydra_context
+        self.launcher = Plugins.instance().instantiate_launcher(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Expand the grid and launch it."""
-        assert self.hydra_context is not None
+        """Expand the grids and launch their points."""
+        assert self.context is not None
         assert self.launcher is not None
-        given = [*self._parse_config(), *arguments]
-        overrides = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(given)
-        points = self.split_arguments(overrides, None)[0]
-        return self.launcher.launch(points, initial_job_idx=0)
+        parser = OverridesParser.create(config_loader=self.context.config_loader)
+
+        def expand(key: str, text: str) -> list[str]:
+            override = parser.parse_override(f"{key}={text}")
+            name = override.get_key_element()
+            if override.is_sweep_override():
+                return [f"{name}={value}" for value in override.sweep_string_iterator()]
+            return [f"{name}={override.get_value_element_as_str()}"]
+
+        given = {}
+        for override in parser.parse_overrides(arguments):
+            key, _, text = str(override.input_line).partition("=")
+            given[key] = text
+        return self.launcher.launch(points_of(self.grids, given, expand), initial_job_idx=0)
 
 
 @dataclass
@@ -51,11 +77,10 @@ class InTurnConf:
 
 @dataclass
 class SweeperConf:
-    """params: the grid, key → list, as in sweeps/*.yaml; keys on the command line replace it."""
+    """grids: each with its keys and their values, as in conf/sweeps/*.yaml; keys on the command line narrow them."""
 
     _target_: str = "hydra_plugins.vat_plugins.VatSweeper"
-    max_batch_size: int | None = None
-    params: dict[str, str] | None = field(default_factory=dict)
+    grids: list[Any] = field(default_factory=list)
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="ray", node=RayConf, provider="vat")
