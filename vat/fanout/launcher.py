@@ -31,13 +31,15 @@ class SweepLauncher(Launcher):
         Raises:
             ConfigError: Every fault of every point; nothing was started.
         """
+        from vat.fanout.composing import Composer
         from vat.fanout.programs import Launch, run
         from vat.programs.entry import explain
 
+        composer = Composer(self.context, self.config)
         cfgs, faults = [], []
         for overrides in job_overrides:
             try:
-                cfgs.append(self.context.config_loader.load_sweep_config(self.config, list(overrides)))
+                cfgs.append(composer.compose(overrides))
             except HydraException as error:
                 faults += explain(error)
         given = self.config.hydra.overrides.task
