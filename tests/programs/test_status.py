@@ -10,7 +10,7 @@ from vat.align.checkpoints import MARKER
 from vat.config import CleanSpec
 from vat.errors import BackendError, ConfigError
 from vat.programs.clean import clean
-from vat.programs.progress import note_progress
+from vat.programs.progress import note_progress, planned
 from vat.programs.status import kept_jobs, status_lines
 from vat.track.job import Job
 from vat.track.runs import Description, Runs
@@ -89,3 +89,14 @@ def test_where_nothing_is_kept_nothing_is_made(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^tracking\.root: must be where runs are kept"):
         clean(CleanSpec(weights=True, parts=False, dry_run=False, tracking=where))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_sweep_has_planned_waits_as_long_as_the_sweep_lives(tracking: Tracking) -> None:
+    stopped, new = Job(tracking.folder, {"n": 2}), Job(tracking.folder, {"n": 9})
+    with planned(tracking.folder, {stopped.key: "a third", new.key: "a new one", Job(tracking.folder, {"n": 0}).key: "a job"}):
+        found = [(job.name, job.state) for job in kept_jobs(tracking)]
+        assert sorted(found) == [("", "failed"), ("a job", "done"), ("a new one", "waiting"), ("a third", "waiting")]
+    assert {job.state for job in kept_jobs(tracking)} == {"done", "failed", "interrupted"}
+    (tracking.folder / "sweeps" / "host-1.json").write_text(f'{{"{new.key}": "of a sweep that was killed"}}')
+    assert {job.state for job in kept_jobs(tracking)} == {"done", "failed", "interrupted"}
+    assert not list((tracking.folder / "sweeps").glob("*.json"))

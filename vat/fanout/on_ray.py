@@ -6,20 +6,22 @@ leave, and given a while.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+import uuid
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vat.config import AlignSpec
-from vat.errors import shown
+from vat.errors import BackendError, VatError, shown
 from vat.fanout.in_turn import without_baseline
 from vat.fanout.plan import Step
 from vat.fanout.ray_cluster import connected, demand_of, refuse_impossible, require_shared
 from vat.fanout.view import View
-from vat.fanout.work import Outcome
+from vat.fanout.work import Fault, Outcome
 from vat.fanout.worker import attempt
 from vat.programs.align import describe
 from vat.programs.progress import progress_of
@@ -34,11 +36,17 @@ GRACE_S = 20.0
 
 @dataclass
 class _Task:
-    """A job on its way. tries: attempts that were begun; not_before, since: by our own clock; since: when its process was first seen."""
+    """A job on its way.
+
+    faults: attempts that the cluster has spoilt. attempt: name of the one that was begun last. held: another process has been seen to hold it.
+    not_before, since: by our own clock; since: when its process was first seen.
+    """
 
     step: Step
     spec: AlignSpec
-    tries: int = 0
+    faults: int = 0
+    attempt: str = ""
+    held: bool = False
     not_before: float = 0.0
     since: float | None = None
     overdue: bool = False
@@ -132,11 +140,11 @@ class _Tasks:
 
     def _begin(self, task: _Task) -> None:
         demand = demand_of(task.spec, gpus_there=self._gpus_there)
-        task.tries, task.since = task.tries + 1, None
+        task.attempt, task.since = uuid.uuid4().hex, None
         options: dict[str, Any] = {"num_cpus": demand["CPU"], "num_gpus": demand["GPU"], "name": describe(task.spec).name}
         if "memory" in demand:
             options["memory"] = int(demand["memory"])
-        ref = self._attempt.options(**options).remote(task.spec, self._runs.sweep, str(Path.cwd()), task.tries)
+        ref = self._attempt.options(**options).remote(task.spec, self._runs.sweep, str(Path.cwd()), task.attempt)
         self._there[ref] = task
 
     def _ended(self, task: _Task, ref: Any) -> Outcome | None:
@@ -148,15 +156,17 @@ class _Tasks:
         except ray.exceptions.RayTaskError as error:
             outcome = Outcome(failure=shown(str(error.cause), 300), trace=str(error))
         except ray.exceptions.RayError as error:
-            outcome = Outcome(failure=_fault(task, error), fault=not task.overdue)
-            if isinstance(error, ray.exceptions.OutOfMemoryError):
-                task.spec = replace(task.spec, model=task.spec.model.smaller())
+            kind: Fault = "" if task.overdue else "memory" if isinstance(error, ray.exceptions.OutOfMemoryError) else "process"
+            outcome = Outcome(failure=_fault(task, error), fault=kind)
         if outcome.held:
-            if task.tries == 1:
+            if not task.held:
                 print(f"{describe(task.spec).name}: held by another process, waiting for its result", flush=True)
-            task.not_before = time.monotonic() + HELD_S
-        elif outcome.fault and task.tries <= task.spec.cluster.retries:
-            print(f"{describe(task.spec).name}: {outcome.failure} Trying again, {task.tries} of {task.spec.cluster.retries}.", flush=True)
+            task.held, task.not_before = True, time.monotonic() + HELD_S
+        elif outcome.fault and task.faults < task.spec.cluster.retries:
+            task.faults += 1
+            if outcome.fault == "memory":
+                task.spec = _smaller(task.spec)
+            print(f"{describe(task.spec).name}: {outcome.failure} Trying again, {task.faults} of {task.spec.cluster.retries}.", flush=True)
         else:
             return outcome
         self._waiting.append(task)
@@ -167,7 +177,8 @@ class _Tasks:
         self._undone.discard(key)
         if outcome.failure:
             self._failed.add(key)
-            self._runs.ended(task.step.job, describe(task.spec), "FAILED", outcome.failure)
+            with contextlib.suppress(BackendError):  # an MLflow that is away now hears of it when the job is done again
+                self._runs.ended(task.step.job, describe(task.spec), "FAILED", outcome.failure)
         self._view.ended(describe(task.spec).name, outcome)
         return task.step, outcome
 
@@ -180,7 +191,7 @@ class _Tasks:
             if limit is None or task.overdue:
                 continue
             if task.since is None:
-                task.since = time.monotonic() if progress_of(task.step.job.folder).get("attempt") == task.tries else None
+                task.since = time.monotonic() if progress_of(task.step.job.folder).get("attempt") == task.attempt else None
             elif time.monotonic() - task.since > limit:
                 task.overdue = True
                 ray.cancel(ref, force=True)
@@ -191,6 +202,13 @@ def _fresh(spec: AlignSpec) -> AlignSpec:
     cluster = replace(spec.cluster, cpus=spec.cluster.cpus or spec.cluster.processes)
     parts = {name: replace(getattr(spec, name)) for name in ("theory", "data", "model", "elicit", "strategy", "tracking")}
     return replace(spec, cluster=cluster, **parts)
+
+
+def _smaller(spec: AlignSpec) -> AlignSpec:
+    """The same with less room for the model, where that is known here: the device may be on another machine."""
+    with contextlib.suppress(VatError):
+        return replace(spec, model=spec.model.smaller())
+    return spec
 
 
 def _fault(task: _Task, error: Exception) -> str:

@@ -6,6 +6,8 @@ import contextlib
 import logging
 import os
 import socket
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +17,14 @@ from vat.config import AlignSpec
 from vat.errors import BackendError, ConfigError, shown
 from vat.fanout.cluster import Cluster
 
-REACH_S = 5.0
+REACH_S, JOIN_S = 5.0, 30.0
+_JOIN = """
+import sys, ray
+try:
+    ray.init(address=sys.argv[1], log_to_driver=False)
+except Exception as error:
+    sys.exit(print(" ".join(str(error).split())) or 1)
+"""
 
 
 @contextlib.contextmanager
@@ -27,15 +36,17 @@ def connected(cluster: Cluster) -> Iterator[None]:
     """
     for name, default in (("RAY_DEDUP_LOGS", "0"), ("RAY_USAGE_STATS_ENABLED", "0"), ("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")):
         os.environ.setdefault(name, default)
-    import ray
-
+    ours = cluster.address == "local"
     try:
-        if cluster.address == "local":
-            ray.init(address="local", include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-        else:
+        if not ours:
             _reach(cluster.address)
-            ray.init(address=cluster.address, logging_level=logging.ERROR, log_to_driver=False)
-    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        import ray
+
+        try:
+            ray.init(address=cluster.address, include_dashboard=False if ours else None, logging_level=logging.ERROR, log_to_driver=False)
+        except ray.exceptions.RayError as error:
+            raise RuntimeError(str(error)) from error
+    except (OSError, RuntimeError, ValueError) as error:
         rule = f"cluster.address={cluster.address}: must be a Ray cluster that takes us; got {shown(str(error).strip(), 160)}"
         step = "Start one with `ray start --head`, set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it does, or use cluster.address=local"
         raise BackendError(f"{rule}. {step}.") from error
@@ -46,12 +57,26 @@ def connected(cluster: Cluster) -> Iterator[None]:
 
 
 def _reach(address: str) -> None:
-    """Find out in seconds, not in minutes, that nobody listens; and show the cluster the token that this machine has for it."""
-    if (Path.home() / ".ray" / "auth_token").is_file():
+    """Find out in seconds and in a line whether a cluster takes us: Ray itself waits for ever where nobody answers, and says much meanwhile.
+
+    Raises:
+        OSError, RuntimeError: It does not.
+    """
+    token = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")) or (Path.home() / ".ray" / "auth_token").is_file()
+    if token:  # Ray shows it of itself only to a cluster that it has found by itself
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     if address != "auto":
         host, _, port = address.rpartition(":")
         socket.create_connection((host, int(port)), timeout=REACH_S).close()
+    few = os.environ | {"RAY_NUM_REDIS_GET_RETRIES": "5"}
+    try:
+        joined = subprocess.run([sys.executable, "-c", _JOIN, address], env=few, capture_output=True, text=True, timeout=JOIN_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"no answer within {JOIN_S:g} s") from error
+    if "Unauthenticated" in joined.stderr:
+        raise RuntimeError("a cluster that refuses our token" if token else "a cluster that asks for a token")
+    if joined.returncode:
+        raise RuntimeError(joined.stdout.strip() or f"exit status {joined.returncode}")
 
 
 def demand_of(spec: AlignSpec, *, gpus_there: bool) -> dict[str, float]:

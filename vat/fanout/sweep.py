@@ -14,6 +14,7 @@ from vat.fanout.plan import Plan, Step
 from vat.fanout.work import Outcome, outcome_of, say
 from vat.programs.align import describe, power_of, preflight, usage_of
 from vat.programs.equal_gain import equal_gain_table
+from vat.programs.progress import planned
 from vat.programs.replicates import false_discoveries, replicate_tables
 from vat.track.job import Job
 from vat.track.runs import Runs, without_password
@@ -70,7 +71,8 @@ def _outcomes(plan: Plan, runs: Runs, work: Work) -> dict[str, Outcome]:
         if step.done:
             outcomes[step.job.key] = outcome_of(step.spec, runs, wait=True)
             say(step.spec, outcomes[step.job.key])
-    with contextlib.closing(work(plan.waiting, runs)) as stream:
+    names = {step.job.key: describe(step.spec).name for step in plan.waiting}
+    with planned(plan.points[0][0].tracking.folder, names), contextlib.closing(work(plan.waiting, runs)) as stream:
         for step, outcome in stream:
             outcomes[step.job.key] = outcome
             say(step.spec, outcome)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from vat.config import AlignSpec
 from vat.errors import VatError
@@ -12,17 +12,19 @@ from vat.programs.align import align, describe, job_of
 from vat.track.job import HeldElsewhere
 from vat.track.runs import Runs
 
+Fault = Literal["", "process", "memory"]
+
 
 class Outcome(NamedTuple):
     """What became of a job: its result; or why it failed, with a traceback if it was a fault of ours; or neither, if another process has it.
 
-    fault: the cluster's, not the job's; trying again may help.
+    fault: what the cluster did to it, "" where the job itself is at fault; trying again may help.
     """
 
     result: Mapping[str, Any] | None = None
     failure: str = ""
     trace: str = ""
-    fault: bool = False
+    fault: Fault = ""
 
     @property
     def held(self) -> bool:
@@ -46,8 +48,10 @@ def outcome_of(spec: AlignSpec, runs: Runs, *, wait: bool) -> Outcome:
         folder = job_of(spec).folder
         return Outcome(failure=f"{folder}: must be a folder with room to write; got {error.strerror}. Make room and run the same command again.")
     except SystemExit:  # a worker is told to leave
-        return Outcome(failure="cluster: a job's process must live to its end; got one that was told to leave.", fault=True)
+        return Outcome(failure="cluster: a job's process must live to its end; got one that was told to leave.", fault="process")
     except Exception as error:  # a fault of ours in one job must not cost the others
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # numpy's; torch's
+            return Outcome(failure="cluster: a job must fit into memory; got one that does not. Lower model.memory_gib.", fault="memory")
         return Outcome(failure=f"{type(error).__name__}: {error}", trace=traceback.format_exc())
 
 

@@ -11,9 +11,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TextIO
 
 from vat.config import AlignSpec
+from vat.errors import VatError
 from vat.fanout.work import Outcome, outcome_of, say
 from vat.programs.align import job_of
 from vat.programs.progress import note_progress
+from vat.track.job import HeldElsewhere
 
 if TYPE_CHECKING:
     from vat.models.base import Model
@@ -25,15 +27,23 @@ LOG = "log.txt"
 _resident: list[Model] = []
 
 
-def attempt(spec: AlignSpec, sweep: str | None, folder: str, number: int) -> Outcome:
-    """Try to do a job, from the folder of whoever asked for it. `number`: how often it was tried before."""
+def attempt(spec: AlignSpec, sweep: str | None, folder: str, name: str) -> Outcome:
+    """Try to do a job, from the folder of whoever asked for it. `name`: of this attempt."""
     os.chdir(folder)
     job = job_of(spec)
-    job.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with job.held(waiting=None):  # what its holder has noted stays
+            note_progress(job.folder, {"attempt": name, "said": "starting"})
+    except HeldElsewhere:
+        return Outcome()
     with (job.folder / LOG).open("a", encoding="utf-8") as log, _said_to(log):
-        note_progress(job.folder, {"attempt": number, "said": "starting"})
         spec = replace(spec, model=_loaded_or_new(spec.model))
-        outcome = outcome_of(spec, _runs(spec.tracking, sweep), wait=False)
+        try:
+            runs = _runs(spec.tracking, sweep)
+        except VatError as error:
+            outcome = Outcome(failure=str(error))
+        else:
+            outcome = outcome_of(spec, runs, wait=False)
         say(spec, outcome)
     return outcome
 

@@ -159,7 +159,12 @@ def preflight(spec: AlignSpec) -> list[str]:
 
 def power_of(spec: AlignSpec) -> str:
     """What a point's test scenes can find at all, in a line for people."""
-    theory, test = spec.theory.load(), split_of(spec.data, spec.theory).test
+    return _power_of(spec.data, spec.theory)
+
+
+@lru_cache(maxsize=8)
+def _power_of(data: DataSource, theory_file: TheoryFile) -> str:
+    theory, test = theory_file.load(), split_of(data, theory_file).test
     levels = {name: len(set(of_scene)) for name, of_scene in test.scene_factors.items()}
     probed = len({theory.value_of[row.item] for row in test.rows})
     scenes = f"{len(test.scenes)} test scenes of {' and '.join(f'{count} {name}' for name, count in levels.items())} levels"

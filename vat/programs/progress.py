@@ -56,3 +56,34 @@ def progress_of(folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
         return found
     return {}
+
+
+@contextmanager
+def planned(root: Path, jobs: Mapping[str, str]) -> Iterator[None]:
+    """While the block runs, jobs (key → name) are known to wait for their turn."""
+    from filelock import FileLock
+
+    place = root / "sweeps" / f"{socket.gethostname()}-{os.getpid()}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(place.with_suffix(".lock")):
+        place.with_suffix(".json").write_text(json.dumps(dict(jobs)), encoding="utf-8")
+        try:
+            yield
+        finally:
+            place.with_suffix(".json").unlink(missing_ok=True)
+    place.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def waiting_jobs(root: Path) -> dict[str, str]:
+    """Key → name of what is planned by sweeps that still run; what those that were killed have left is removed."""
+    from filelock import FileLock, Timeout
+
+    jobs: dict[str, str] = {}
+    for file in (root / "sweeps").glob("*.json"):
+        with suppress(OSError, ValueError):
+            try:
+                with FileLock(file.with_suffix(".lock"), timeout=0):
+                    file.unlink(missing_ok=True)
+            except Timeout:
+                jobs |= json.loads(file.read_text(encoding="utf-8"))
+    return jobs

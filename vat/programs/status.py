@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vat.analyse.table import plain_table
-from vat.programs.progress import progress_of
+from vat.programs.progress import progress_of, waiting_jobs
 from vat.track.job import Job
 from vat.track.runs import Runs
 from vat.track.settings import Tracking
 
 GIB = 2**30
-STATES = ("running", "failed", "interrupted", "done")
+STATES = ("running", "waiting", "failed", "interrupted", "done")
 
 
 class Kept(NamedTuple):
@@ -48,8 +48,8 @@ def status_lines(tracking: Tracking) -> list[str]:
 
 
 def kept_jobs(tracking: Tracking) -> Iterator[Kept]:
-    """Every job whose folder is there."""
-    errors = Runs(tracking, None).errors()
+    """Every job whose folder is there, and those that a sweep has planned."""
+    errors, waiting = Runs(tracking, None).errors(), waiting_jobs(tracking.folder)
     for folder in sorted((tracking.folder / "jobs").glob("*/")):
         weights, rest = _sizes(folder)
         now = progress_of(folder)
@@ -61,7 +61,12 @@ def kept_jobs(tracking: Tracking) -> Iterator[Kept]:
                 state = ("failed" if folder.name in errors else "interrupted") if free else "running"
             name = str(now.get("what", ""))
             at = errors[folder.name] if state == "failed" else _at(now)
-        yield Kept(folder, name, state, at, weights, rest)
+        if state in ("failed", "interrupted") and folder.name in waiting:
+            state = "waiting"
+        yield Kept(folder, name or waiting.get(folder.name, ""), state, at, weights, rest)
+    for key, name in waiting.items():
+        if not (tracking.folder / "jobs" / key).is_dir():
+            yield Kept(tracking.folder / "jobs" / key, name, "waiting", "", 0, 0)
 
 
 def gib(count: int) -> str:
