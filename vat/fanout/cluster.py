@@ -35,6 +35,7 @@ class Cluster:
     memory_gib: that a job asks Ray for, None for none.
     processes: that train together on the CPU.
     gpus: that train together; 0 for whatever device the model has, in one process.
+    rating_workers: processes that rate together for one job, each with the model of its own.
     judge_beside: judge checkpoints while training goes on, instead of after it; takes room for both.
     deepspeed: DeepSpeed's own configuration, None to train without it.
     """
@@ -49,6 +50,7 @@ class Cluster:
     memory_gib: Annotated[float, Field(gt=0)] | None
     processes: Annotated[int, Field(ge=1, le=1024)]
     gpus: Annotated[int, Field(ge=0, le=1024)]
+    rating_workers: Annotated[int, Field(ge=1, le=1024)]
     judge_beside: bool
     deepspeed: dict[str, Any] | None
 

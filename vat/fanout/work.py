@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from vat.config import AlignSpec
 from vat.errors import VatError
+from vat.fanout.spread import spread_over
 from vat.programs.align import align, describe, job_of
 from vat.track.job import HeldElsewhere
 from vat.track.runs import Runs
@@ -39,7 +40,8 @@ def outcome_of(spec: AlignSpec, runs: Runs, *, wait: bool) -> Outcome:
         wait: For a job that another process holds; if not, it is left to it.
     """
     try:
-        return Outcome(align(spec, runs, wait=wait))
+        with spread_over(spec) as spread:
+            return Outcome(align(spread, runs, wait=wait))
     except HeldElsewhere:
         return Outcome()
     except VatError as error:
@@ -52,7 +54,7 @@ def outcome_of(spec: AlignSpec, runs: Runs, *, wait: bool) -> Outcome:
     except Exception as error:  # a fault of ours in one job must not cost the others
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # numpy's; torch's
             return Outcome(failure="cluster: a job must fit into memory; got one that does not. Lower model.memory_gib.", fault="memory")
-        return Outcome(failure=f"{type(error).__name__}: {error}", trace=traceback.format_exc())
+        return Outcome(failure=" ".join(f"{type(error).__name__}: {error}".split()), trace=traceback.format_exc())
 
 
 def say(spec: AlignSpec, outcome: Outcome) -> None:
