@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,9 +87,9 @@ def test_an_error_of_the_model_is_its_own(small_blocks: None) -> None:
     model.unload()
 
 
-def test_a_job_may_ask_for_several_processes(compose: Callable[..., AlignSpec]) -> None:
+def test_a_job_may_ask_for_several_processes(compose: Callable[..., AlignSpec], tmp_path: Path) -> None:
     few = ("data.limit=12", "measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99")
     [alone] = run_points([compose(*few)], sweep=None)
-    [together] = run_points([compose(*few, "cluster.rating_workers=2", "tracking.root=other")], sweep=None)
+    [together] = run_points([compose(*few, "cluster.rating_workers=2", f"tracking.root={tmp_path}/other")], sweep=None)
     assert together["job"] == alone["job"]
     assert together["metrics"]["gain"] == alone["metrics"]["gain"]
