@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from vat.config import read, read_measure
 from vat.errors import BackendError, ConfigError, DataError, VatError
-from vat.fanout.programs import run
+from vat.fanout.programs import Launch, run
 from vat.fanout.sweep import run_points
 from vat.files import whole_file
 from vat.models.scripted import ScriptedModel
@@ -285,7 +285,7 @@ def test_the_command_that_made_a_job_finds_it_and_asks_no_model(
 @pytest.mark.usefixtures("silent")
 def test_a_sweep_of_measurements_does_each_in_turn(job: str, mlruns: Path) -> None:
     points = [composed("measure", mlruns, f"run={job}", *TAX, f"measure.tax.n_perm={count}") for count in (199, 299)]
-    assert run("measure", points, overrides=[["measure.tax.n_perm=199"], ["measure.tax.n_perm=299"]])
+    assert run("measure", Launch(points, [["measure.tax.n_perm=199"], ["measure.tax.n_perm=299"]]))
     assert result(mlruns, job)["measures"]["tax"]["n_perm"] == 299
     assert shown(mlruns, job) == defined(result(mlruns, job))
 
@@ -295,7 +295,7 @@ def test_every_fault_of_a_sweep_of_measurements_is_told_before_any_is_done(job: 
     before = files(mlruns, job)
     points = [composed("measure", mlruns, f"run={job}", *TAX, f"measure.tax.{setting}") for setting in ("n_perm=199", "n_perm=5", "n_boot=5")]
     with pytest.raises(ConfigError) as error:
-        run("measure", points, overrides=[["1"], ["2"], ["3"]], faults=["measure=nope: must be an option; got 'nope'. Choose."])
+        run("measure", Launch(points, [["1"], ["2"], ["3"]], faults=["measure=nope: must be an option; got 'nope'. Choose."]))
     assert files(mlruns, job) == before
     starts = [line.split(": ")[0] for line in str(error.value).splitlines()]
     assert starts == ["measure=nope", "measure.tax.n_perm", "measure.tax.n_boot"]
@@ -306,7 +306,7 @@ def test_a_sweep_of_measurements_with_a_faulty_point_does_none(job: str, mlruns:
     before = files(mlruns, job)
     points = [composed("measure", mlruns, f"run={job}", *TAX, f"measure.tax.n_perm={count}") for count in (199, 5)]
     with pytest.raises(ConfigError, match=r"^measure\.tax\.n_perm: "):
-        run("measure", points, overrides=[["measure.tax.n_perm=199"], ["measure.tax.n_perm=5"]])
+        run("measure", Launch(points, [["measure.tax.n_perm=199"], ["measure.tax.n_perm=5"]]))
     assert files(mlruns, job) == before
 
 

@@ -9,23 +9,21 @@ import logging
 import os
 import re
 import tempfile
-import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vat.errors import BackendError, DataError, MissingDependency, VatError, shown
 from vat.files import whole_file
 from vat.track.job import Job
+from vat.track.points import KEY, log_points
 from vat.track.settings import Tracking
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-KEY, RESULT, KIND, SWEEP, ERROR, STEP = "vat.job_key", "vat.result", "vat.kind", "vat.sweep", "vat.error", "vat.step"
-CLOCKED = {"train/tokens_per_s"}
-"""Metrics that a step which is done again gives anew; the first is shown."""
+RESULT, KIND, SWEEP, ERROR = "vat.result", "vat.kind", "vat.sweep", "vat.error"
 PARENT, NOTE, NAME = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runName"
 
 
@@ -149,14 +147,14 @@ class Runs:
             if self._shows(job, digest):
                 return run_id
         with self._marked(run_id), self._errors():
-            steps = self._log_points(run_id, job, result)
+            log_points(self._client, run_id, job.key, result)
             logged = self._known[job.key].data.params  # cannot be changed; the same job may go by another name, as a model's other path
             params = [Param(key, str(value)) for key, value in description.params.items() if key not in logged]
             self._client.log_batch(run_id, params=params, tags=[RunTag(NOTE, description.note)])
             source, digest_of_data = description.data
             data = Dataset(name=source, digest=digest_of_data[:36], source_type="code", source=json.dumps({"sha256": digest_of_data}))
             self._client.log_inputs(run_id, [DatasetInput(data)])
-            for step in steps:
+            for step in map(int, result["steps"]):
                 self._client.log_artifacts(run_id, str(job.step_folder(step)), artifact_path=f"step-{step}")
             for name in ("identity.json", "result.json"):
                 self._client.log_artifact(run_id, str(job.folder / name))
@@ -169,30 +167,26 @@ class Runs:
     def show(self, job: Job, result: Mapping[str, Any]) -> None:
         """Bring the points of a job's run up to date with what there is of its result. An MLflow that is away now gets them later."""
         with contextlib.suppress(BackendError), self._errors():
-            self._log_points(self._known[job.key].info.run_id, job, result)
-
-    def _log_points(self, run_id: str, job: Job, result: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
-        """Log the metrics of a result that the run does not show yet; returns those of each step."""
-        from mlflow.entities import Metric
-
-        there, latest = self._points(job)
-        now = max(int(time.time() * 1000), latest + 1)  # MLflow shows the point of a step that was logged last
-        steps: dict[int, Mapping[str, Any]] = {int(step): metrics for step, metrics in result["steps"].items()}
-        models = self._models(run_id, job, sorted(steps)) if result.get("training") else {}
-        points = [(name, step, value) for step, values in steps.items() for name, value in values.items() if value is not None]
-        points += [(name, max(steps), value) for name, value in result.get("usage", {}).items()]
-        points += [(f"train/{name}", int(row["step"]), value) for row in result.get("training", ()) for name, value in row.items() if name != "step"]
-        new = [(name, step, x) for name, step, x in points if there.get((name, step)) != x and not (name in CLOCKED and (name, step) in there)]
-        metrics = [Metric(name, x, now, step, model_id=models.get(step) if name in steps.get(step, ()) else None) for name, step, x in new]
-        for start in range(0, len(metrics), 500):
-            self._client.log_batch(run_id, metrics=metrics[start : start + 500])
-        return steps
+            log_points(self._client, self._known[job.key].info.run_id, job.key, result)
 
     def close_sweep(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
         """Mark the parent run, if there is one, as ended."""
         if self._parent:
             with self._errors():
                 self._client.set_terminated(self._parent, status)
+
+    def mark_front(self, search: str, jobs: Collection[str]) -> str:
+        """Have the runs of these jobs of a search, and no others of it, bear the tag of its Pareto set; returns that tag."""
+        member = sweep_tag(search)
+        tag = member.replace("sweep.", "pareto.", 1)
+        with self._errors():
+            for run in self._search(f"tags.`{member}` = '1'"):
+                wanted = run.data.tags[KEY] in jobs
+                if wanted and tag not in run.data.tags:
+                    self._client.set_tag(run.info.run_id, tag, "1")
+                elif tag in run.data.tags and not wanted:
+                    self._client.delete_tag(run.info.run_id, tag)
+        return tag
 
     @contextlib.contextmanager
     def _marked(self, run_id: str) -> Iterator[None]:
@@ -207,29 +201,6 @@ class Runs:
                     self._client.log_text(run_id, without_password(traceback.format_exc()), "error.txt")
                 self._client.set_terminated(run_id, status)
             raise
-
-    def _models(self, run_id: str, job: Job, steps: Sequence[int]) -> dict[int, str]:
-        """Step → id of the model that stands for that checkpoint in MLflow; each is made once. Weights stay on disk."""
-        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
-
-        found = self._client.search_logged_models([self._experiment], filter_string=f"source_run_id = '{run_id}'", max_results=1000)
-        models = {int(model.tags[STEP]): model.model_id for model in found if STEP in model.tags}
-        for step in steps:
-            if step not in models:
-                made = self._client.create_logged_model(
-                    self._experiment, name=f"{job.key}-step-{step}", source_run_id=run_id, tags={STEP: str(step), KEY: job.key}
-                )
-                self._client.finalize_logged_model(made.model_id, LoggedModelStatus.READY)
-                self._client.log_outputs(run_id, [LoggedModelOutput(made.model_id, step)])
-                models[step] = made.model_id
-        return models
-
-    def _points(self, job: Job) -> tuple[dict[tuple[str, int], float], int]:
-        """What the run shows already, (metric, step) → value, and when the last of it was logged, in ms."""
-        run = self._client.get_run(self._known[job.key].info.run_id)
-        histories = (self._client.get_metric_history(run.info.run_id, name) for name in run.data.metrics)
-        points = sorted((point for history in histories for point in history), key=lambda point: int(point.timestamp))
-        return {(point.key, point.step): point.value for point in points}, points[-1].timestamp if points else 0
 
     def _shows(self, job: Job, digest: str) -> bool:
         """Whether the job's run, as last seen, is finished with this result."""
