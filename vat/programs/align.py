@@ -214,6 +214,7 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, ru
     spec.cluster.apply()
     theory, split, started = spec.theory.load(), split_of(spec.data, spec.theory), time.time()
     steps: dict[int, dict[str, float]] = {}
+    rated_s = 0.0
     task = Task(
         theory, split.train, spec.model, spec.value, direction_of(spec) if spec.strategy.has_target else 1, spec.replicate,
         ask=lambda probes: spec.elicit.judge(spec.model, probes, (), theory, store=job.answers("asked")),
@@ -229,7 +230,9 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, ru
         for state in states:
             name = f"{description.name} · step {state.step}" if state.step else description.name
             with counter(name, len(split.test.rows), unit="ratings", folder=job.folder) as progress:
+                began = time.monotonic()
                 post = _judged(spec, job, state, split, progress)
+                rated_s += time.monotonic() - began
             steps[state.step] = record(job.step_folder(state.step), replace(about, name=name), pre, post, _measures(spec))
             if state.model is not spec.model:
                 state.model.unload()
@@ -239,7 +242,7 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, ru
     return {
         "description": description._asdict(), "steps": steps, "measures": settings_of(_measures(spec)), "usage": usage_of(spec, job),
         "training": spec.strategy.series(job.folder / TRAINING),
-        "seconds": round(time.time() - started, 1), "versions": versions,
+        "seconds": round(time.time() - started, 1), "rated_s": round(rated_s, 1), "versions": versions,
     }  # fmt: skip
 
 
