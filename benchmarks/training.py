@@ -81,7 +81,7 @@ def written(folder: Path) -> Path:
     plan = {
         "kind": "sft", "model": {"name": str(FOLDER), "revision": None, "dtype": "float32", "device": "cpu"}, "steps": STEPS, "until": STEPS,
         "batch": BATCH, "save_at": [STEPS * (n + 1) // CHECKPOINTS for n in range(CHECKPOINTS)], "lora": None, "trainer": SETTINGS, "seed": 0,
-        "digest": "benchmark", "threads": 1, "workers": 1, "deepspeed": None, "layout": "1 process",
+        "digest": "benchmark", "threads": 1, "workers": 1, "deepspeed": None, "layout": "1 process", "nodes": 1, "address": "local",
     }  # fmt: skip
     (folder / "plan.json").write_text(json.dumps(plan))
     return folder / "plan.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
+from tests.align.tasks import task
 from tests.align.test_training import logged, trainer, written
 from vat.align.checkpoints import MARKER, PREFIX, checkpoint
 from vat.config import AlignSpec
+from vat.errors import DataError
 from vat.programs.align import resources_of
 
 Compose = Callable[..., AlignSpec]
@@ -48,3 +51,12 @@ def test_a_run_that_is_told_to_leave_saves_where_it_is_and_ends_with_the_bits_of
     assert all((ours[name] == theirs[name]).all() for name in theirs)
     assert not left.exists(), "nobody will judge it"
     assert sorted(path.name for path in told.glob(f"{PREFIX}*")) == ["checkpoint-40", "checkpoint-80"]
+
+
+def test_a_checkpoint_without_its_optimizer_is_not_gone_on_from(compose: Compose, tmp_path: Path) -> None:
+    spec = compose("strategy=sft", "strategy.steps=4", "strategy.checkpoints=2", "strategy.batch=2", "strategy.keep=all")
+    given = task("power", -1, spec.model, lambda _: None, folder=tmp_path)
+    assert [state.step for state in spec.strategy.states(given)] == [2, 4]
+    shutil.rmtree(checkpoint(tmp_path, 4))
+    with pytest.raises(DataError, match=r"checkpoint-2: must hold the optimizer that training goes on with; got none.*Move .* away"):
+        list(spec.strategy.states(given))

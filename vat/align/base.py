@@ -35,6 +35,7 @@ class Resources:
 
     processes: that train together on the CPU; gpus: that train together, 0 for the model's own device. threads: of each job, None for as many
     as there are. deepspeed: DeepSpeed's own configuration, None to train without. beside: checkpoints are judged while training goes on.
+    nodes: with so many processes or GPUs each; address: of the Ray cluster that they belong to.
     """
 
     processes: int
@@ -42,11 +43,13 @@ class Resources:
     deepspeed: Mapping[str, Any] | None
     threads: int | None
     beside: bool = False
+    nodes: int = 1
+    address: str = "local"
 
     @property
     def workers(self) -> int:
         """Processes that train together."""
-        return self.gpus or self.processes
+        return self.nodes * (self.gpus or self.processes)
 
     @property
     def layout(self) -> str:

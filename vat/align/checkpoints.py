@@ -73,6 +73,11 @@ def only_to_judge(path: Path) -> None:
         _give_up(path.glob(pattern))
 
 
+def can_go_on(path: Path) -> bool:
+    """Whether a checkpoint holds an optimizer: one file, or DeepSpeed's parts."""
+    return any(any(path.glob(pattern)) for pattern in ("optimizer.*", "global_step*"))
+
+
 def forget_before(folder: Path, step: int, judged: Collection[int], plan: str) -> None:
     """Leave of the checkpoints before a whole one what it takes to judge them, and nothing of those that nobody will judge."""
     for path in (checkpoint(folder, before) for before in range(step)):

@@ -15,6 +15,7 @@ import math
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,9 +34,7 @@ def main(plan_file: Path, parent: int, done: int | None = None) -> int:
     Args:
         done: The step to go on from, for one of several processes; None for the first process, which finds it out for all.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    if os.getppid() != parent:
+    if not die_with(parent):
         return 1
     plan = json.loads(plan_file.read_text(encoding="utf-8"))
     folder = plan_file.parent
@@ -45,12 +44,7 @@ def main(plan_file: Path, parent: int, done: int | None = None) -> int:
         done = max(complete(folder, plan["digest"]), default=0)
         if plan["workers"] > 1 or plan["deepspeed"]:
             _become_torchrun(plan_file, plan["workers"], done)
-    try:
-        _train(plan, folder, done)
-    except Exception as error:
-        with contextlib.suppress(FileExistsError), (folder / FAULT).open("x", encoding="utf-8") as fault:
-            fault.write(f"{type(error).__name__}: {error}")
-        raise
+    train(plan, folder, done)
     return NOT_A_NUMBER if (folder / BROKEN).is_file() else 0
 
 
@@ -59,6 +53,23 @@ def _become_torchrun(plan_file: Path, workers: int, done: int) -> NoReturn:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc_per_node", str(workers)]
     sys.stdout.flush()
     os.execv(sys.executable, [*torchrun, "-m", "vat.align.trainer", str(plan_file), str(os.getpid()), str(done)])
+
+
+def die_with(parent: int) -> bool:
+    """Have the system end this process when its parent dies, however that happens (on Linux); False if it has died already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    return os.getppid() == parent
+
+
+def train(plan: dict[str, Any], folder: Path, done: int) -> None:
+    """Train in this process, one of those that the plan names, from a step on. What the first of them dies of is written down."""
+    try:
+        _train(plan, folder, done)
+    except Exception as error:
+        with contextlib.suppress(FileExistsError), (folder / FAULT).open("x", encoding="utf-8") as fault:
+            fault.write(f"{type(error).__name__}: {error}")
+        raise
 
 
 def _train(plan: dict[str, Any], folder: Path, done: int) -> None:
@@ -138,7 +149,8 @@ def _keeper(plan: dict[str, Any], folder: Path) -> Any:
         def __init__(self) -> None:
             self.tokens, self.at = 0.0, time.monotonic()
             self.told_to_leave = False
-            signal.signal(signal.SIGTERM, self.leave)
+            if threading.current_thread() is threading.main_thread():  # not in a process of Ray Train
+                signal.signal(signal.SIGTERM, self.leave)
 
         def leave(self, number: int, frame: Any) -> None:
             """The signal has come; the step that is being computed is still done."""

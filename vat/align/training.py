@@ -18,10 +18,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from vat.align.base import Resources, State, Strategy, Task
-from vat.align.checkpoints import checkpoint, complete, layout_of, only_marker, only_to_judge
+from vat.align.checkpoints import can_go_on, checkpoint, complete, layout_of, only_marker, only_to_judge
 from vat.align.training_data import Objective, Row, rows_digest, training_rows
 from vat.align.training_run import TrainingRun, training_log
-from vat.errors import ConfigError, choose, shown
+from vat.errors import ConfigError, DataError, choose, shown
 from vat.models.base import Capabilities, Model
 from vat.settings import settings
 from vat.types import Probe
@@ -151,7 +151,7 @@ class TrainingStrategy(Strategy):
             for before, step in zip([None, *self.save_at], self.save_at, strict=False):
                 if step not in whole:
                     if run is None or waits:
-                        _check_layout(task, whole)
+                        _check_goes_on(task, whole)
                         run = running.enter_context(TrainingRun(task, plan | {"until": step if waits else self.steps}, rows))
                     run.wait_for(step)
                 yield State(step, task.model.trained(checkpoint(task.folder, step), adapter=self.lora is not None), ())
@@ -205,12 +205,19 @@ def _computed_with(resources: Resources) -> dict[str, Any]:
     """The part of a plan that changes no more than rounding."""
     threads = resources.threads
     if resources.workers > 1:
-        threads = max(1, (threads or os.cpu_count() or 1) // resources.workers)
-    return {"threads": threads, "workers": resources.workers, "deepspeed": resources.deepspeed, "layout": resources.layout}
+        threads = max(1, (threads or os.cpu_count() or 1) // (resources.workers // resources.nodes))
+    placed = {"nodes": resources.nodes, "address": resources.address}
+    return {"threads": threads, "workers": resources.workers, "deepspeed": resources.deepspeed, "layout": resources.layout, **placed}
 
 
-def _check_layout(task: Task, whole: Sequence[int]) -> None:
-    """Training goes on to the bit only with as many processes as before, and each needs its part of the optimizer."""
-    if whole and (began := layout_of(checkpoint(task.folder, whole[-1]))) != task.resources.layout:
+def _check_goes_on(task: Task, whole: Sequence[int]) -> None:
+    """Training goes on to the bit only with as many processes as before, each of which needs its part of the optimizer."""
+    if not whole:
+        return
+    newest = checkpoint(task.folder, whole[-1])
+    if not can_go_on(newest):
+        rule = f"{newest}: must hold the optimizer that training goes on with; got none, as later checkpoints are gone"
+        raise DataError(f"{rule}. Move {task.folder} away to begin again.")
+    if (began := layout_of(newest)) != task.resources.layout:
         rule = f"cluster: training must go on as it began, with {began}; got {task.resources.layout}"
-        raise ConfigError(f"{rule}. Set processes, gpus and deepspeed so, or move {task.folder} away to begin again.")
+        raise ConfigError(f"{rule}. Set nodes, processes, gpus and deepspeed so, or move {task.folder} away to begin again.")

@@ -40,7 +40,8 @@ class TrainingRun:
         (self._folder / "plan.json").write_text(json.dumps(plan, indent=1), encoding="utf-8")
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "vat.align.trainer", str(self._folder / "plan.json"), str(os.getpid())]
+        program = "vat.align.on_nodes" if self._plan["nodes"] > 1 else "vat.align.trainer"
+        command = [sys.executable, "-m", program, str(self._folder / "plan.json"), str(os.getpid())]
         with self._said.open("w", encoding="utf-8") as out:
             self._process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=_one_gpu(self._task), start_new_session=True)
         return self

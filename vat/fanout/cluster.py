@@ -33,6 +33,7 @@ class Cluster:
     dry_run: only tell the plan.
     cpus: threads of a local model. None for as many as the machine has, and for one where jobs run side by side.
     memory_gib: that a job asks Ray for, None for none.
+    nodes: of the cluster that train together, each with so many processes or GPUs.
     processes: that train together on the CPU.
     gpus: that train together; 0 for whatever device the model has, in one process.
     rating_workers: processes that rate together for one job, each with the model of its own.
@@ -48,6 +49,7 @@ class Cluster:
     dry_run: bool
     cpus: Annotated[int, Field(ge=1, le=1024)] | None
     memory_gib: Annotated[float, Field(gt=0)] | None
+    nodes: Annotated[int, Field(ge=1, le=1024)]
     processes: Annotated[int, Field(ge=1, le=1024)]
     gpus: Annotated[int, Field(ge=0, le=1024)]
     rating_workers: Annotated[int, Field(ge=1, le=1024)]
@@ -66,6 +68,9 @@ class Cluster:
             ConfigError: More GPUs than there are; processes beside GPUs; a DeepSpeed configuration without a stage.
             MissingDependency: DeepSpeed is not installed.
         """
+        if self.nodes > 1 and self.address == "local":
+            rule = f"cluster.nodes={self.nodes}: must be nodes of a Ray cluster; got cluster.address=local, which is this machine"
+            raise ConfigError(f"{rule}. Use cluster.address=auto or host:port.")
         if self.gpus:
             import torch
 

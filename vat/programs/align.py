@@ -139,7 +139,7 @@ def describe(spec: AlignSpec) -> Description:
 def resources_of(spec: AlignSpec) -> Resources:
     """What the job's training may use."""
     cluster = spec.cluster
-    return Resources(cluster.processes, cluster.gpus, cluster.deepspeed, cluster.cpus, cluster.judge_beside)
+    return Resources(cluster.processes, cluster.gpus, cluster.deepspeed, cluster.cpus, cluster.judge_beside, cluster.nodes, cluster.address)
 
 
 def preflight(spec: AlignSpec) -> list[str]:
