@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from vat import __version__
 from vat.analyse.table import closing_table, described, trajectory_table
 from vat.config import AlignSpec
 from vat.errors import ConfigError
 from vat.fanout.in_turn import in_turn
 from vat.fanout.plan import Plan, Step
 from vat.fanout.work import Outcome, outcome_of, say
+from vat.files import whole_file
 from vat.programs.align import describe, power_of, preflight, usage_of
 from vat.programs.equal_gain import equal_gain_table
 from vat.programs.progress import planned
@@ -24,7 +29,13 @@ Work = Callable[[Sequence[Step], Runs], Generator[tuple[Step, Outcome]]]
 
 
 def run_points(
-    specs: Sequence[AlignSpec], *, sweep: str | None, faults: Sequence[str] = (), settings: Sequence[str] = (), work: Work = in_turn
+    specs: Sequence[AlignSpec],
+    *,
+    sweep: str | None,
+    faults: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    work: Work = in_turn,
+    quiet: bool = False,
 ) -> list[dict[str, Any]]:
     """Do the jobs of all points and print the table.
 
@@ -32,6 +43,7 @@ def run_points(
         settings: In what else than the table's columns the points differ, one text a point.
         faults: What is wrong already; reported together with what preflight finds.
         work: How the jobs that are not done yet are done.
+        quiet: Without what the data can find and the tables, for a caller that has its own.
     Returns:
         One row a point, as `closing_table` takes them; none if only the plan was asked for.
     Raises:
@@ -44,7 +56,7 @@ def run_points(
         raise ConfigError("sweep: must have at least one point; got none. Check the lists on the command line.")
     plan = Plan(specs)
     print("\n".join(plan.lines), flush=True)
-    for line in dict.fromkeys(power_of(spec) for spec in specs if spec.strategy.has_target):
+    for line in dict.fromkeys(power_of(spec) for spec in specs if spec.strategy.has_target and not quiet):
         print(line, flush=True)
     if specs[0].cluster.dry_run:
         return []
@@ -60,7 +72,8 @@ def run_points(
     rows = [_row(spec, job, outcomes.get(job.key, Outcome())) for spec, job in plan.points]
     rows = [row | {"settings": text} for row, text in zip(rows, settings or [""] * len(rows), strict=True)]
     rows = [row | {"q": q} for row, q in zip(rows, false_discoveries(rows), strict=True)]
-    _print_tables(plan, rows)
+    if not quiet:
+        _print_tables(plan, rows)
     return rows
 
 
@@ -85,10 +98,23 @@ def _print_tables(plan: Plan, rows: Sequence[dict[str, Any]]) -> None:
     specs = [spec for spec, _ in plan.points]
     states = {row["job"]: sorted(map(int, row.get("steps", {}))) for row in rows}
     folders = {job.key: [job.step_folder(step) for step in states[job.key]] for _, job in plan.points}
-    tables = [trajectory_table(rows), closing_table(rows), *replicate_tables(rows, folders), equal_gain_table(rows, folders)]
-    print("\n" + "\n\n".join([*filter(None, tables), *_spent(plan.steps), _where_to_look(specs[0])]), flush=True)
+    tables = _tables(specs[0].tracking.folder, rows, folders)
+    print("\n" + "\n\n".join([tables, *_spent(plan.steps), _where_to_look(specs[0])]), flush=True)
     for caveat in dict.fromkeys(spec.model.capabilities().caveat for spec in specs if spec.model.capabilities().caveat):
         print(f"Note: {caveat}", flush=True)
+
+
+def _tables(root: Path, rows: Sequence[dict[str, Any]], folders: Mapping[str, Sequence[Path]]) -> str:
+    """All tables; kept by what they are made of, as those over many replicates take their time."""
+    digest = hashlib.sha256(json.dumps([__version__, rows], sort_keys=True, default=str).encode()).hexdigest()[:16]
+    kept = root / "sweeps" / f"{digest}.txt"
+    if kept.is_file():
+        return kept.read_text(encoding="utf-8")
+    tables = [trajectory_table(rows), closing_table(rows), *replicate_tables(rows, folders), equal_gain_table(rows, folders)]
+    text = "\n\n".join(filter(None, tables))
+    with whole_file(kept) as draft:
+        draft.write_text(text, encoding="utf-8")
+    return text
 
 
 def _row(spec: AlignSpec, job: Job, outcome: Outcome) -> dict[str, Any]:
