@@ -20,7 +20,7 @@ ALLOWED = {
     "track": {"track"},
     "analyse": {"analyse"},
     "programs": {*STAGES, "measure", "track", "analyse", "programs", "config"},
-    "fanout": {"programs", "track", "analyse", "fanout", "config"},
+    "fanout": {"models", "align", "programs", "track", "analyse", "fanout", "config"},
 }
 PUBLIC_OF_A_STAGE = {"base", "question", "schwartz", "split", "file"}
 WITH_SETTINGS = {"base", "standard"}

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vat.errors import ConfigError, VatError, choose, shown
 
@@ -140,6 +142,72 @@ def read_clean(cfg: DictConfig) -> CleanSpec:
     return CleanSpec(**_read(cfg, readers | {"tracking": partial(build, "tracking")}))
 
 
+class Range(NamedTuple):
+    """Numbers from low to high, both included; whole ones if both are. log: drawn evenly over orders of magnitude."""
+
+    low: float
+    high: float
+    log: bool
+
+
+@dataclass(frozen=True)
+class SearchSpec:
+    """What the program `search` is to try.
+
+    name: None for one that follows from the rest. trials: how many in all; at_once: how many of them are drawn together.
+    space: setting → the values, or the range, that it is chosen from.
+    point: the point where settings have given values, everything else being as configured; raises as `read`.
+    """
+
+    name: str | None
+    trials: int
+    at_once: int
+    seed: int
+    space: dict[str, Range | tuple[Any, ...]]
+    point: Callable[[Mapping[str, Any]], AlignSpec]
+
+
+def read_search(cfg: DictConfig) -> SearchSpec:
+    """Validate a composed configuration of the program `search`. Raises as `read_measure`."""
+    from omegaconf import OmegaConf, open_dict
+
+    fixed = deepcopy(cfg)
+    with open_dict(fixed):
+        node = fixed.pop("search", None)
+
+    def point(values: Mapping[str, Any]) -> AlignSpec:
+        changed = deepcopy(fixed)
+        for key, value in values.items():
+            OmegaConf.update(changed, key, value)
+        return read(changed)
+
+    faults, parts = [], {}
+    try:
+        base = point({})
+        if not base.strategy.has_target:
+            faults.append("strategy: a search is about one that pushes a value; got one that does not. Use strategy=steering, sft or dpo.")
+        if base.sweep is not None:
+            faults.append(f"sweep: a search is named by search.name; got {shown(base.sweep)}. Use that.")
+        if "tax" not in base.measures:
+            faults.append(f"measure: a search needs gain and nvat; got {', '.join(base.measures)}. Add tax.")
+    except VatError as error:
+        faults += str(error).splitlines()
+    try:
+        known = {*_leaves("strategy", _plain(fixed, "strategy")), "shots"}
+        parts = _read(
+            node if OmegaConf.is_dict(node) else OmegaConf.create({}),
+            {
+                "name": _search_name, "trials": partial(_whole, "search.trials", 1), "at_once": partial(_whole, "search.at_once", 1),
+                "seed": partial(_whole, "search.seed", 0), "space": partial(_space, known),
+            },
+        )  # fmt: skip
+    except VatError as error:
+        faults += str(error).splitlines()
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return SearchSpec(**parts, point=point)
+
+
 def _read(cfg: DictConfig, readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
     """Each key of a configuration as its reader makes it; the faults of all of them together."""
     known = (*readers, "hydra")
@@ -159,6 +227,72 @@ def _flag(name: str, node: Any) -> bool:
     if not isinstance(node, bool):
         raise ConfigError(f"{name}: must be true or false; got {shown(node)}. Set one of them.")
     return node
+
+
+def _search_name(name: object) -> str | None:
+    if name is None or (isinstance(name, str) and name.strip()):
+        return name
+    raise ConfigError(f"search.name: must be a name or null; got {shown(name)}. Use search.name=mysearch.")
+
+
+def _whole(where: str, least: int, number: object) -> int:
+    if type(number) is not int or number < least:
+        raise ConfigError(f"{where}: must be {least}, {least + 1}, {least + 2} …; got {shown(number)}. Use {where}={least}.")
+    return number
+
+
+def _leaves(where: str, node: Any) -> Iterator[str]:
+    """The settings of a node that have no settings of their own, by their whole names."""
+    if isinstance(node, dict) and node:
+        for key, value in node.items():
+            yield from _leaves(f"{where}.{key}", value) if key != "_target_" else ()
+    else:
+        yield where
+
+
+def _space(known: Collection[str], node: Any) -> dict[str, Range | tuple[Any, ...]]:
+    """Setting → what it is chosen from; the faults of all of them together."""
+    if not isinstance(node, dict) or not node:
+        rule = f"search.space: must be settings with what each is chosen from; got {shown(node)}"
+        raise ConfigError(f"{rule}. Use 'search.space={{shots: [2, 4, 8]}}'.")
+    space: dict[str, Range | tuple[Any, ...]] = {}
+    faults = []
+    for key, domain in node.items():
+        where = f"search.space.{key}"
+        if key in GROUPS or any(name.startswith(f"{key}.") for name in known):
+            faults.append(f"{where}: must be one setting of the strategy; got a group of them. Launch one search for each, or name a setting.")
+        elif key not in known:
+            faults.append(f"{where}: must be a setting of the strategy; got an unknown key. {choose(str(key), known)}")
+        else:
+            try:
+                space[key] = _range(where, domain) if isinstance(domain, dict) else _choices(where, domain)
+            except ConfigError as error:
+                faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return space
+
+
+def _range(where: str, domain: Mapping[Any, Any]) -> Range:
+    strange = [key for key in domain if key not in Range._fields]
+    if strange:
+        raise ConfigError(f"{where}.{strange[0]}: must be low, high or log; got an unknown key. {choose(str(strange[0]), Range._fields)}")
+    for end in ("low", "high"):
+        if type(domain.get(end)) not in (int, float) or not math.isfinite(domain[end]):
+            raise ConfigError(f"{where}.{end}: must be a number; got {shown(domain.get(end))}. Use {{low: 1e-5, high: 1e-3, log: true}}.")
+    made = Range(domain["low"], domain["high"], _flag(f"{where}.log", domain.get("log", False)))
+    if made.low >= made.high:
+        raise ConfigError(f"{where}: low must be below high; got {made.low} and {made.high}. Exchange them, or leave the setting out.")
+    if made.log and made.low <= 0:
+        raise ConfigError(f"{where}: low must be above 0 where log is true; got {made.low}. Raise it, or use log: false.")
+    return made
+
+
+def _choices(where: str, values: Any) -> tuple[Any, ...]:
+    plain = isinstance(values, list) and all(value is None or type(value) in (bool, int, float, str) for value in values)
+    if not plain or len({repr(value) for value in values}) < max(2, len(values)):
+        raise ConfigError(f"{where}: must be a list of two or more different plain values, or {{low, high}}; got {shown(values)}. Use [20, 40, 60].")
+    return tuple(values)
 
 
 def _runs(node: Any) -> tuple[str, ...]:

@@ -31,9 +31,10 @@ from vat.programs.align import preflight, resources_of
 Compose = Callable[..., AlignSpec]
 needs_deepspeed = pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is not installed")
 STAGES = [pytest.param(name, marks=needs_deepspeed) for name in ("zero1", "zero2", "zero3")]
-LOSS_TOLERANCE = 5e-6
+LOSS_TOLERANCE = 2e-6
 WEIGHT_TOLERANCE = 2e-5
-"""Layouts add up in another order. Measured over six steps that move weights by up to 2.5e-4: losses within 6e-7, weights within 5e-6."""
+"""Layouts add up in another order. Measured over six steps that move weights by up to 2.5e-4: losses within 6e-7; weights within 5e-6 (SFT), 9e-7
+(DPO), 1.3e-6 (LoRA)."""
 
 
 def planned(folder: Path, compose: Compose, kind: str = "sft", *overrides: str, **changes: Any) -> Path:
@@ -51,8 +52,12 @@ def trained(folder: Path) -> Path:
 
 
 def weights(folder: Path, step: int) -> dict[str, np.ndarray]:
+    """All weights of a checkpoint; DeepSpeed writes a head that is tied to the embedding once more."""
     [file] = checkpoint(folder, step).glob("*.safetensors")
-    return load_file(file)
+    found = load_file(file)
+    head = found.pop("lm_head.weight", None)
+    assert head is None or (head == found["model.embed_tokens.weight"]).all()
+    return found
 
 
 def assert_same(one: Path, other: Path, *, steps: int, loss: float, weight: float) -> None:
@@ -137,14 +142,15 @@ def test_every_layout_killed_again_and_again_ends_with_the_bits_of_an_undisturbe
 
 
 @pytest.mark.slow
-def test_all_layouts_train_to_the_same_weights(compose: Compose, tmp_path: Path) -> None:
-    alone = trained(planned(tmp_path / "alone", compose, steps=6))
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_layouts_train_to_the_same_weights(kind: str, compose: Compose, tmp_path: Path) -> None:
+    alone = trained(planned(tmp_path / "alone", compose, kind, steps=6))
     layouts = {"two": ("cluster.processes=2",), "in pieces": ("cluster.processes=2", "+strategy.trainer.gradient_accumulation_steps=2")}
     if find_spec("deepspeed"):
         layouts |= {stage: ("cluster.processes=2", f"cluster/deepspeed={stage}") for stage in ("zero1", "zero2", "zero3")}
         layouts |= {"zero1 alone": ("cluster/deepspeed=zero1",)}
     for name, overrides in layouts.items():
-        other = trained(planned(tmp_path / name, compose, "sft", *overrides, steps=6))
+        other = trained(planned(tmp_path / name, compose, kind, *overrides, steps=6))
         assert_same(alone, other, steps=6, loss=LOSS_TOLERANCE, weight=WEIGHT_TOLERANCE)
     if find_spec("deepspeed"):
         assert_same(tmp_path / "zero1", tmp_path / "zero2", steps=6, loss=0, weight=0)

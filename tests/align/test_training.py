@@ -5,19 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from tests.align.tasks import QUESTION, SPLIT, task
+from tests.align.tasks import ALONE, QUESTION, SPLIT, task
 from vat.align.checkpoints import MARKER, checkpoint, complete, mark, only_to_judge
 from vat.align.sft import SFT
 from vat.align.training import TrainingStrategy
@@ -25,7 +28,7 @@ from vat.align.training_data import training_rows
 from vat.config import AlignSpec
 from vat.errors import BackendError, ConfigError, DataError
 from vat.fanout.sweep import run_points
-from vat.models.base import Capabilities
+from vat.models.base import Capabilities, Progress
 from vat.theory.schwartz import SCHWARTZ
 
 POWER = [row for row in SPLIT.train.rows if SCHWARTZ.value_of[row.item] == "power"][:60]
@@ -113,11 +116,11 @@ def test_a_checkpoint_counts_only_with_its_marker_and_a_torn_one_is_set_aside(tm
         (checkpoint(tmp_path, step) / "optimizer.pt").write_text("state")
     mark(checkpoint(tmp_path, 1), "plan", "1 process")
     mark(checkpoint(tmp_path, 3), "plan", "1 process")
-    assert complete(tmp_path, [1, 2, 3], "plan") == [1, 3]
+    assert complete(tmp_path, "plan") == [1, 3]
     assert "checkpoint-2: was not written to its end and was set aside" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-1", "checkpoint-2.torn", "checkpoint-3"]
     with pytest.raises(DataError, match="must be a checkpoint of this job; got one of another plan"):
-        complete(tmp_path, [1, 3], "another plan")
+        complete(tmp_path, "another plan")
     only_to_judge(checkpoint(tmp_path, 1))
     assert sorted(path.name for path in checkpoint(tmp_path, 1).iterdir()) == [MARKER, "model.safetensors"]
 
@@ -130,8 +133,8 @@ def written(folder: Path, spec: AlignSpec, steps: int = 6, **changes: Any) -> Pa
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     plan = {
         "kind": spec.strategy.kind, "model": spec.model.training_source(), "steps": steps, "until": steps, "batch": 2,
-        "save_at": [*range(1, steps + 1)], "lora": spec.strategy.lora, "trainer": spec.strategy.trainer_settings(spec.model.training_source()), "seed": 0, "digest": "plan", "threads": 1,
-        "workers": 1, "deepspeed": None, "layout": "1 process",
+        "save_at": [*range(1, steps + 1)], "lora": spec.strategy.lora, "trainer": spec.strategy.trainer_settings(spec.model.training_source()),
+        "seed": 0, "digest": "plan", "threads": 1, "workers": 1, "deepspeed": None, "layout": "1 process", "nodes": 1, "address": "local",
     }  # fmt: skip
     (folder / "plan.json").write_text(json.dumps(plan | changes))
     return folder
@@ -168,6 +171,7 @@ def _killed(kind: str, compose: Compose, tmp_path: Path, *, kills: int, steps: i
         reached = (kill + 1) * steps // (kills + 1)
         while process.poll() is None and not checkpoint(killed, reached).is_dir():
             time.sleep(0.002)
+        assert process.poll() is None, (killed / "said.txt").read_text()
         os.kill(process.pid, signal.SIGKILL)  # in the middle of writing that checkpoint
         process.wait()
     assert trainer(killed).wait() == 0, (killed / "said.txt").read_text()
@@ -211,6 +215,81 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(compose: Compose
     assert whole == [*range(1, broke)], "what came before the step that broke, and nothing of it or after"
 
 
+NO_ROOM = """
+import sys
+if "vat.align.trainer" in sys.orig_argv:
+    import resource, torch, transformers
+    real = transformers.Trainer.training_step
+    def taken():
+        return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmSize"))
+    def step(*arguments, **options):
+        {what}
+    transformers.Trainer.training_step = step
+"""
+RUN_OUT = {
+    "the CPU": "resource.setrlimit(resource.RLIMIT_AS, (taken() + 200 * 2**20, resource.RLIM_INFINITY)); return real(*arguments, **options)",
+    "a GPU": "raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.31 GiB. GPU 0 has a total capacity of 139.81 GiB of which "
+    "1.02 GiB is free. Including non-PyTorch memory, this process has 138.78 GiB memory in use.')",
+}
+
+
+@pytest.mark.parametrize("what", RUN_OUT.values(), ids=RUN_OUT)
+def test_a_step_that_does_not_fit_into_memory_says_what_to_lower(
+    what: str, compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NO_ROOM.format(what=what))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(BackendError) as caught:
+        list(strategy(compose, "strategy.batch=64").states(task("power", -1, compose().model, lambda _: None, folder=tmp_path / "training")))
+    assert str(caught.value) == (
+        "strategy.batch: a step must fit into memory; got a batch that does not. Lower it, raise +strategy.trainer.gradient_accumulation_steps, "
+        "or train an adapter (strategy.lora) or with cluster/deepspeed."
+    )
+
+
+def test_a_trainer_killed_from_outside_is_told_as_such(compose: Compose, tmp_path: Path) -> None:
+    def killed(*_: object) -> AbstractContextManager[Progress]:
+        os.kill(trainer_of(os.getpid()), signal.SIGKILL)
+        return nullcontext(lambda done, said="": None)
+
+    asked = dataclasses.replace(task("power", -1, compose().model, lambda _: None, folder=tmp_path), counting=killed)
+    with pytest.raises(BackendError, match=r"^strategy: training must end by itself; got it killed from outside, .*\. Launch again: it goes on\."):
+        list(strategy(compose).states(asked))
+
+
+def trainer_of(pid: int) -> int:
+    """The trainer that a process has started; it takes a moment until its command line can be read."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        children = [int(child) for thread in Path(f"/proc/{pid}/task").iterdir() for child in (thread / "children").read_text().split()]
+        found = [child for child in children if b"vat.align.trainer" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        if found:
+            return found[0]
+    raise AssertionError("no trainer runs")
+
+
+@pytest.mark.parametrize("kind", ["sft", "lora"])
+def test_what_is_trained_in_bfloat16_is_kept_in_float32(kind: str, compose: Compose, tmp_path: Path) -> None:
+    spec = compose(*KINDS[kind], "model.dtype=bfloat16")
+    folder = written(tmp_path / "run", spec, steps=1)
+    assert json.loads((folder / "plan.json").read_text())["trainer"]["bf16"]
+    assert trainer(folder).wait() == 0, (folder / "said.txt").read_text()
+    [file] = checkpoint(folder, 1).glob("*.safetensors")
+    with safe_open(file, "numpy") as weights:
+        assert {weights.get_slice(name).get_dtype() for name in weights.keys()} == {"F32"}  # noqa: SIM118 - it is no dict
+
+
+def test_a_checkpoint_is_judged_beside_while_the_trainer_goes_on(compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TrainingStrategy, "save_at", [1, 2000])
+    spec = compose("strategy=sft", "strategy.steps=2000", "strategy.checkpoints=2", "strategy.batch=2")
+    beside = dataclasses.replace(ALONE, beside=True)
+    states = spec.strategy.states(task("power", -1, spec.model, lambda _: None, folder=tmp_path, resources=beside))
+    assert next(states).step == 1
+    assert Path(f"/proc/{(going_on := trainer_of(os.getpid()))}").is_dir()
+    states.close()
+    assert not Path(f"/proc/{going_on}").is_dir(), "nothing trains after the last state that is asked for"
+
+
 def test_a_lora_target_that_matches_nothing_is_told(compose: Compose, tmp_path: Path) -> None:
     spec = compose("strategy=sft", "strategy.lora={r: 2, target_modules: [no_such_layer]}")
     with pytest.raises(BackendError, match="no_such_layer"):
@@ -246,7 +325,8 @@ def test_training_ends_at_the_first_checkpoint_beyond_a_limit_and_keeps_the_weig
 
 def test_a_whole_job_has_its_trajectory_its_training_log_and_one_run(compose: Compose, tmp_path: Path) -> None:
     few = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "data.limit=24")
-    spec = compose("strategy=dpo", "strategy.steps=4", "strategy.checkpoints=2", "strategy.batch=2", *few)
+    whole = ("strategy=dpo", "strategy.steps=4", "strategy.checkpoints=2", "strategy.batch=2", *few)
+    spec = compose(*whole)
     [row] = run_points([spec], sweep=None)
     assert not row.get("failed")
     client = MlflowClient(spec.tracking.store_uri)
@@ -259,13 +339,17 @@ def test_a_whole_job_has_its_trajectory_its_training_log_and_one_run(compose: Co
     }  # fmt: skip
     models = client.search_logged_models([experiment.experiment_id])
     assert sorted(int(model.tags["vat.step"]) for model in models) == [2, 4]
-    gains = {int(model.tags["vat.step"]): next(metric.value for metric in model.metrics if metric.key == "gain") for model in models}
-    assert gains == {point.step: point.value for point in history["gain"]}
-    assert not [metric for model in models for metric in model.metrics if metric.key.startswith("train/")]
+    of_models = [(int(model.tags["vat.step"]), metric) for model in models for metric in model.metrics or ()]
+    assert {step: metric.value for step, metric in of_models if metric.key == "gain"} == {point.step: point.value for point in history["gain"]}
+    assert not [metric for _, metric in of_models if metric.key.startswith("train/")]
     assert run_points([spec], sweep=None) == [row], "done once"
     [job] = tmp_path.glob(f"mlruns/jobs/{row['job']}")
     (job / "result.json").unlink()
     again = run_points([spec], sweep=None)
     assert again[0]["metrics"] == row["metrics"], "measured again from what lies there, of whose weights only the last are left"
+    steps = json.loads((job / "result.json").read_text())["steps"]
+    shutil.rmtree(job)
+    run_points([compose(*whole, "cluster.judge_beside=true")], sweep=None)
+    assert json.loads((job / "result.json").read_text())["steps"] == steps, "done from its beginning and judged beside training: the same bits"
     assert len(client.search_logged_models([experiment.experiment_id])) == 2
     assert len(client.get_metric_history(runs["dpo"].info.run_id, "train/loss")) == 4, "each step once"

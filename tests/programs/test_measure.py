@@ -26,7 +26,7 @@ from vat.programs import record as record_module
 from vat.programs.measure import measure_again
 from vat.track import runs as runs_module
 
-Launch = Callable[..., list[dict[str, Any]]]
+Measuring = Callable[..., list[dict[str, Any]]]
 TAX = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "measure.tax.factors=[]")
 JOB = ("model=scripted", "data.limit=12", *TAX)
 OTHER = (*TAX, "measure.tax.n_perm=199")
@@ -69,13 +69,13 @@ def job(mlruns: Path) -> str:
 
 
 @pytest.fixture
-def again(mlruns: Path) -> Launch:
+def again(mlruns: Path) -> Measuring:
     """`python launch.py -cn measure …`, but for the process."""
     return lambda *overrides: measure_again([read_measure(composed("measure", mlruns, *overrides))])
 
 
 @pytest.fixture
-def launch(mlruns: Path) -> Launch:
+def launch(mlruns: Path) -> Measuring:
     """`python launch.py …` likewise."""
     return lambda *overrides: run_points([read(composed("align", mlruns, *overrides))], sweep=None)
 
@@ -119,7 +119,7 @@ def defined(result: dict[str, Any]) -> dict[str, float]:
 
 
 @pytest.mark.usefixtures("silent")
-def test_the_same_measures_change_nothing(job: str, again: Launch, mlruns: Path) -> None:
+def test_the_same_measures_change_nothing(job: str, again: Measuring, mlruns: Path) -> None:
     before, run = files(mlruns, job), all_runs(mlruns)[job]
     [row] = again(f"run={job}", *TAX)
     assert files(mlruns, job) == before
@@ -131,7 +131,7 @@ def test_the_same_measures_change_nothing(job: str, again: Launch, mlruns: Path)
 
 @pytest.mark.usefixtures("silent")
 @pytest.mark.parametrize("by", ["job", "run"])
-def test_other_settings_replace_the_numbers_everywhere(by: str, job: str, again: Launch, mlruns: Path) -> None:
+def test_other_settings_replace_the_numbers_everywhere(by: str, job: str, again: Measuring, mlruns: Path) -> None:
     first, before = result(mlruns, job), all_runs(mlruns)
     [row] = again(f"run={job if by == 'job' else before[job].info.run_id}", *OTHER)
     second, run = result(mlruns, job), all_runs(mlruns)[job]
@@ -152,7 +152,7 @@ def test_other_settings_replace_the_numbers_everywhere(by: str, job: str, again:
 
 
 @pytest.mark.usefixtures("silent")
-def test_mlflow_shows_what_was_measured_last_also_when_that_is_what_was_measured_first(job: str, again: Launch, mlruns: Path) -> None:
+def test_mlflow_shows_what_was_measured_last_also_when_that_is_what_was_measured_first(job: str, again: Measuring, mlruns: Path) -> None:
     first = result(mlruns, job)
     for settings in (OTHER, TAX):
         again(f"run={job}", *settings)
@@ -161,7 +161,7 @@ def test_mlflow_shows_what_was_measured_last_also_when_that_is_what_was_measured
 
 
 @pytest.mark.usefixtures("silent")
-def test_measures_that_are_new_are_added(job: str, again: Launch, mlruns: Path) -> None:
+def test_measures_that_are_new_are_added(job: str, again: Measuring, mlruns: Path) -> None:
     again(f"run={job}", "measure=[tax,circumplex,robustness]", *TAX[1:], "measure.circumplex.n_boot=99", "measure.robustness.n_boot=99")
     assert set(result(mlruns, job)["measures"]) == {"tax", "circumplex", "robustness"}
     assert shown(mlruns, job) == defined(result(mlruns, job))
@@ -170,7 +170,7 @@ def test_measures_that_are_new_are_added(job: str, again: Launch, mlruns: Path) 
 
 
 def test_several_runs_are_measured_at_once_and_shown_in_one_table(
-    job: str, again: Launch, launch: Launch, mlruns: Path, capsys: pytest.CaptureFixture[str]
+    job: str, again: Measuring, launch: Measuring, mlruns: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     second = launch(*JOB, "value=security", "shots=2")[0]["job"]
     capsys.readouterr()
@@ -186,7 +186,7 @@ def test_several_runs_are_measured_at_once_and_shown_in_one_table(
 
 
 @pytest.mark.usefixtures("silent")
-def test_a_baseline_has_states_to_bring_up_to_date_and_no_measures(job: str, again: Launch, mlruns: Path) -> None:
+def test_a_baseline_has_states_to_bring_up_to_date_and_no_measures(job: str, again: Measuring, mlruns: Path) -> None:
     key = baseline(mlruns)
     before, run = files(mlruns, key), all_runs(mlruns)[key]
     (mlruns / "jobs" / key / "steps" / "000000" / "states.csv").unlink()
@@ -199,7 +199,7 @@ def test_a_baseline_has_states_to_bring_up_to_date_and_no_measures(job: str, aga
 
 @pytest.mark.usefixtures("silent")
 @pytest.mark.parametrize("by", ["job", "run"])
-def test_a_job_whose_folder_is_gone_comes_back_from_mlflow(by: str, job: str, again: Launch, launch: Launch, mlruns: Path) -> None:
+def test_a_job_whose_folder_is_gone_comes_back_from_mlflow(by: str, job: str, again: Measuring, launch: Measuring, mlruns: Path) -> None:
     before, runs = {key: files(mlruns, key) for key in (job, baseline(mlruns))}, all_runs(mlruns)
     shutil.rmtree(mlruns / "jobs")
     for key in before:
@@ -210,7 +210,7 @@ def test_a_job_whose_folder_is_gone_comes_back_from_mlflow(by: str, job: str, ag
 
 
 @pytest.mark.usefixtures("silent")
-def test_a_job_that_comes_back_can_be_measured_with_other_settings(job: str, again: Launch, mlruns: Path) -> None:
+def test_a_job_that_comes_back_can_be_measured_with_other_settings(job: str, again: Measuring, mlruns: Path) -> None:
     shutil.rmtree(mlruns / "jobs")
     again(f"run={job}", *OTHER)
     assert result(mlruns, job)["measures"]["tax"]["n_perm"] == 199
@@ -218,7 +218,7 @@ def test_a_job_that_comes_back_can_be_measured_with_other_settings(job: str, aga
 
 
 @pytest.mark.usefixtures("silent")
-def test_a_job_that_came_back_is_measured_from_its_judgements_by_every_command(job: str, again: Launch, launch: Launch, mlruns: Path) -> None:
+def test_a_job_that_came_back_is_measured_from_its_judgements_by_every_command(job: str, again: Measuring, launch: Measuring, mlruns: Path) -> None:
     key = baseline(mlruns)
     shutil.rmtree(mlruns / "jobs")
     again(f"run=[{job},{key}]", *TAX)
@@ -229,7 +229,7 @@ def test_a_job_that_came_back_is_measured_from_its_judgements_by_every_command(j
 @pytest.mark.usefixtures("silent")
 @pytest.mark.parametrize("after", [0, 2])
 def test_a_job_that_came_back_by_half_is_fetched_once_more(
-    after: int, job: str, again: Launch, mlruns: Path, monkeypatch: pytest.MonkeyPatch
+    after: int, job: str, again: Measuring, mlruns: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, written = files(mlruns, job), []
 
@@ -249,7 +249,7 @@ def test_a_job_that_came_back_by_half_is_fetched_once_more(
 
 
 @pytest.mark.usefixtures("silent")
-def test_what_people_add_to_a_run_does_not_keep_a_job_from_coming_back(job: str, again: Launch, mlruns: Path) -> None:
+def test_what_people_add_to_a_run_does_not_keep_a_job_from_coming_back(job: str, again: Measuring, mlruns: Path) -> None:
     before, run_id = files(mlruns, job), all_runs(mlruns)[job].info.run_id
     client(mlruns).log_text(run_id, "Odd, this one.", "notes/remark.txt")
     shutil.rmtree(mlruns / "jobs" / job)
@@ -258,7 +258,7 @@ def test_what_people_add_to_a_run_does_not_keep_a_job_from_coming_back(job: str,
 
 
 @pytest.mark.usefixtures("silent")
-def test_a_job_is_published_where_it_was_not_known(job: str, again: Launch, mlruns: Path) -> None:
+def test_a_job_is_published_where_it_was_not_known(job: str, again: Measuring, mlruns: Path) -> None:
     again(f"run={job}", *TAX, "tracking.experiment=other")
     here, there = all_runs(mlruns)[job], all_runs(mlruns, "other")[job]
     assert there.info.run_name == here.info.run_name
@@ -269,7 +269,7 @@ def test_a_job_is_published_where_it_was_not_known(job: str, again: Launch, mlru
 @pytest.mark.usefixtures("silent")
 @pytest.mark.parametrize("measured", [TAX, OTHER], ids=["the same", "others"])
 def test_the_command_that_made_a_job_finds_it_and_asks_no_model(
-    measured: tuple[str, ...], job: str, again: Launch, launch: Launch, mlruns: Path, capsys: pytest.CaptureFixture[str]
+    measured: tuple[str, ...], job: str, again: Measuring, launch: Measuring, mlruns: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = result(mlruns, job)["steps"]
     again(f"run={job}", *measured)
@@ -316,7 +316,7 @@ def one_line(error: VatError) -> bool:
 
 @pytest.mark.usefixtures("silent")
 @pytest.mark.parametrize("name", ["86f3e8ea9a861599", "..", "a/b", "mine", pytest.param("x" * 300, id="a long one")])
-def test_a_run_that_is_not_there_is_one_line_and_nothing_is_measured(name: str, job: str, again: Launch, mlruns: Path) -> None:
+def test_a_run_that_is_not_there_is_one_line_and_nothing_is_measured(name: str, job: str, again: Measuring, mlruns: Path) -> None:
     before = files(mlruns, "")
     with pytest.raises(DataError, match=rf"^run={re.escape(name)}: must be a finished run or job in experiment vat; ") as error:
         again(f"run=[{job},{name}]", *OTHER)
@@ -325,14 +325,14 @@ def test_a_run_that_is_not_there_is_one_line_and_nothing_is_measured(name: str, 
 
 
 @pytest.mark.usefixtures("silent")
-def test_a_sweep_is_no_job(job: str, again: Launch, mlruns: Path) -> None:
+def test_a_sweep_is_no_job(job: str, again: Measuring, mlruns: Path) -> None:
     with pytest.raises(DataError, match=r"^run=\w+: must be a finished run or job ") as error:
         again(f"run={all_runs(mlruns)['mine'].info.run_id}")
     assert one_line(error.value)
 
 
 @pytest.mark.parametrize("by", ["job", "run"])
-def test_a_job_that_did_not_finish_is_one_line(by: str, launch: Launch, again: Launch, mlruns: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_did_not_finish_is_one_line(by: str, launch: Measuring, again: Measuring, mlruns: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*arguments: object, **options: object) -> None:
         raise BackendError("model scripted: must answer; got silence. Wake it.")
 
@@ -348,7 +348,7 @@ def test_a_job_that_did_not_finish_is_one_line(by: str, launch: Launch, again: L
 
 
 @pytest.mark.usefixtures("silent")
-def test_a_job_of_an_earlier_version_is_one_line(job: str, again: Launch, mlruns: Path) -> None:
+def test_a_job_of_an_earlier_version_is_one_line(job: str, again: Measuring, mlruns: Path) -> None:
     old = {key: content for key, content in result(mlruns, job).items() if key != "description"}
     (mlruns / "jobs" / job / "result.json").write_text(json.dumps(old))
     with pytest.raises(DataError, match=rf"^run={job}: must be finished by this version of vat; ") as error:
@@ -376,7 +376,7 @@ DAMAGE = {
 
 @pytest.mark.usefixtures("silent")
 @pytest.mark.parametrize(("name", "damage"), DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_job_is_one_line_and_stays_as_it_is(name: str, damage: Callable[[Path], object], job: str, again: Launch, mlruns: Path) -> None:
+def test_a_damaged_job_is_one_line_and_stays_as_it_is(name: str, damage: Callable[[Path], object], job: str, again: Measuring, mlruns: Path) -> None:
     damage(mlruns / "jobs" / job / name)
     before, metrics, jobs = files(mlruns, job), shown(mlruns, job), sorted((mlruns / "jobs").iterdir())
     with pytest.raises(DataError) as error:
@@ -388,7 +388,7 @@ def test_a_damaged_job_is_one_line_and_stays_as_it_is(name: str, damage: Callabl
 
 
 @pytest.mark.usefixtures("silent")
-def test_a_job_is_measured_whole_or_not_at_all(job: str, again: Launch, mlruns: Path) -> None:
+def test_a_job_is_measured_whole_or_not_at_all(job: str, again: Measuring, mlruns: Path) -> None:
     """A second state, as a training strategy has several."""
     whole, steps = result(mlruns, job), mlruns / "jobs" / job / "steps"
     shutil.copytree(steps / "000000", steps / "000010")
@@ -404,7 +404,7 @@ def test_a_job_is_measured_whole_or_not_at_all(job: str, again: Launch, mlruns: 
 
 @pytest.mark.usefixtures("silent")
 @pytest.mark.parametrize("name", ["state.json", "judgements.parquet"])
-def test_launching_again_mends_a_folder_as_the_message_says(name: str, job: str, again: Launch, launch: Launch, mlruns: Path) -> None:
+def test_launching_again_mends_a_folder_as_the_message_says(name: str, job: str, again: Measuring, launch: Measuring, mlruns: Path) -> None:
     whole = files(mlruns, job)
     (mlruns / "jobs" / job / "steps" / "000000" / name).unlink()
     with pytest.raises(VatError, match=r"Launch the job again: its answers are kept\.$"):
@@ -416,7 +416,7 @@ def test_launching_again_mends_a_folder_as_the_message_says(name: str, job: str,
 
 @pytest.mark.usefixtures("silent")
 def test_tables_and_result_agree_also_after_a_measurement_that_was_cut_short(
-    job: str, again: Launch, launch: Launch, mlruns: Path, monkeypatch: pytest.MonkeyPatch
+    job: str, again: Measuring, launch: Measuring, mlruns: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables, before = tables_of(mlruns, job), result(mlruns, job)
 
@@ -433,7 +433,7 @@ def test_tables_and_result_agree_also_after_a_measurement_that_was_cut_short(
 
 
 @pytest.mark.usefixtures("silent")
-def test_runs_before_one_that_cannot_be_measured_are_done(job: str, again: Launch, mlruns: Path) -> None:
+def test_runs_before_one_that_cannot_be_measured_are_done(job: str, again: Measuring, mlruns: Path) -> None:
     key = baseline(mlruns)
     (mlruns / "jobs" / key / "steps" / "000000" / "state.json").unlink()
     with pytest.raises(DataError, match=re.escape(key)):
@@ -443,7 +443,7 @@ def test_runs_before_one_that_cannot_be_measured_are_done(job: str, again: Launc
 
 
 @pytest.mark.usefixtures("silent")
-def test_a_job_that_another_measured_meanwhile_keeps_its_one_run(job: str, again: Launch, mlruns: Path) -> None:
+def test_a_job_that_another_measured_meanwhile_keeps_its_one_run(job: str, again: Measuring, mlruns: Path) -> None:
     again(f"run=[{job},{all_runs(mlruns)[job].info.run_id}]", *OTHER)
     assert len(client(mlruns).search_runs([all_runs(mlruns)[job].info.experiment_id])) == len(all_runs(mlruns)) == 3
     assert len(client(mlruns).get_metric_history(all_runs(mlruns)[job].info.run_id, "nvat_p_free")) == 2

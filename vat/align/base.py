@@ -16,6 +16,9 @@ from vat.settings import settings
 from vat.theory.base import Theory
 from vat.types import Judgements, Probe, Shot
 
+LEAVE_S = 60.0
+"""How long a strategy that is told to leave may take to save what it has done since it last did."""
+
 
 class State(NamedTuple):
     """A model as it answers at one step: the model itself and the shots that precede every question.

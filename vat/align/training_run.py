@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from vat.align.base import Task
+from vat.align.base import LEAVE_S, Task
 from vat.align.checkpoints import checkpoint, is_whole
 from vat.align.trainer import BROKEN, FAULT
 from vat.align.training_data import Row
@@ -23,8 +23,6 @@ from vat.errors import BackendError, shown
 
 LOOK_EVERY_S = 0.5
 LOG_EVERY_S = 10.0
-LEAVE_S = 60.0
-"""How long it may take to save what was trained since the last checkpoint."""
 NO_MEMORY = ("OutOfMemory", "out of memory", "can't allocate memory")
 """How CUDA and the CPU's allocator say it."""
 

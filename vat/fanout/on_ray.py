@@ -13,8 +13,9 @@ import uuid
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from vat.align.base import LEAVE_S
 from vat.config import AlignSpec
 from vat.errors import BackendError, VatError, shown
 from vat.fanout.in_turn import without_baseline
@@ -30,7 +31,7 @@ from vat.track.runs import Runs
 LOOK_EVERY_S = 0.25
 HELD_S = 2.0
 """How long a job that another process holds is left alone."""
-GRACE_S = 20.0
+GRACE_S = LEAVE_S + 10
 """How long jobs have to leave."""
 
 
@@ -115,14 +116,18 @@ class _Tasks:
         """Ask all jobs to leave, those that have not begun first; then make them."""
         import ray
 
-        refs = list(self._there)
+        refs = staying = list(self._there)
         for ref in reversed(refs):
             ray.cancel(ref, force=False)
         if refs:
-            print(f"asking {len(refs)} jobs to leave; what they have done is kept", file=sys.stderr, flush=True)
-            ray.wait(refs, num_returns=len(refs), timeout=GRACE_S)
-        for ref in refs:
+            print(f"asking {len(refs)} jobs to leave; what they have done is kept. Ctrl-C: at once", file=sys.stderr, flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                _, staying = ray.wait(refs, num_returns=len(refs), timeout=GRACE_S)
+        for ref in staying:
             ray.cancel(ref, force=True)
+            task = self._there[ref]
+            if _is_begun(task):
+                self._mark(task, "KILLED", "it was interrupted and did not leave")
         self._there.clear()
 
     def _begin_what_can(self) -> list[_Task]:
@@ -164,6 +169,7 @@ class _Tasks:
             task.held, task.not_before = True, time.monotonic() + HELD_S
         elif outcome.fault and task.faults < task.spec.cluster.retries:
             task.faults += 1
+            self._mark(task, "KILLED", outcome.failure)  # it may wait long for its turn
             if outcome.fault == "memory":
                 task.spec = _smaller(task.spec)
             print(f"{describe(task.spec).name}: {outcome.failure} Trying again, {task.faults} of {task.spec.cluster.retries}.", flush=True)
@@ -177,10 +183,14 @@ class _Tasks:
         self._undone.discard(key)
         if outcome.failure:
             self._failed.add(key)
-            with contextlib.suppress(BackendError):  # an MLflow that is away now hears of it when the job is done again
-                self._runs.ended(task.step.job, describe(task.spec), "FAILED", outcome.failure)
+            self._mark(task, "FAILED", outcome.failure)
         self._view.ended(describe(task.spec).name, outcome)
         return task.step, outcome
+
+    def _mark(self, task: _Task, status: Literal["FAILED", "KILLED"], why: str) -> None:
+        """Show in MLflow what became of a job's process; if MLflow is away now, it hears of the job when that is done again."""
+        with contextlib.suppress(BackendError):
+            self._runs.ended(task.step.job, describe(task.spec), status, why)
 
     def _stop_overdue(self) -> None:
         """End attempts that take too long, counted from when we first see their processes, by our own clock."""
@@ -191,10 +201,15 @@ class _Tasks:
             if limit is None or task.overdue:
                 continue
             if task.since is None:
-                task.since = time.monotonic() if progress_of(task.step.job.folder).get("attempt") == task.attempt else None
+                task.since = time.monotonic() if _is_begun(task) else None
             elif time.monotonic() - task.since > limit:
                 task.overdue = True
                 ray.cancel(ref, force=True)
+
+
+def _is_begun(task: _Task) -> bool:
+    """Whether a process has taken up the attempt."""
+    return progress_of(task.step.job.folder).get("attempt") == task.attempt
 
 
 def _fresh(spec: AlignSpec) -> AlignSpec:
@@ -216,5 +231,6 @@ def _fault(task: _Task, error: Exception) -> str:
     if task.overdue:
         return f"cluster.timeout_s={task.spec.cluster.timeout_s:g}: an attempt must take no longer; got one that did and was ended. Raise it."
     kind = type(error).__name__
-    what = {"OutOfMemoryError": "memory ran out on its node", "NodeDiedError": "its node was lost", "WorkerCrashedError": "its process died"}
-    return f"cluster: a job's process must live to its end; got {what.get(kind, kind)}. See {task.step.job.folder / 'log.txt'}."
+    what = {"OutOfMemoryError": "ended because its node ran out of memory", "NodeDiedError": "lost with its node", "WorkerCrashedError": "killed"}
+    rule = f"cluster: a job's process must live to its end; got one that was {what.get(kind, f'lost by {kind}')}"
+    return f"{rule}. See {task.step.job.folder / 'log.txt'}."

@@ -84,6 +84,22 @@ def _clean(launch: Launch) -> bool:
     return True
 
 
+def _search(launch: Launch) -> bool:
+    from vat.config import read_search
+    from vat.fanout.search import search
+
+    side_by_side = launch.side_by_side or (not launch.overrides and _is_on_ray())
+    found = [search(spec, side_by_side=side_by_side) for spec in _read_all(launch, read_search)]
+    return all(found)
+
+
+def _is_on_ray() -> bool:
+    """Whether hydra/launcher=ray, where there is no -m to call it."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return bool(HydraConfig.initialized() and HydraConfig.get().runtime.choices["hydra/launcher"] == "ray")
+
+
 def _read_all(launch: Launch, read: Callable[[DictConfig], Spec]) -> list[Spec]:
     """All points, or a ConfigError with the faults of all of them."""
     specs, found = _read_each(launch, read)
@@ -103,7 +119,9 @@ def _read_each(launch: Launch, read: Callable[[DictConfig], Spec]) -> tuple[list
     return specs, found
 
 
-_PROGRAMS: dict[str, Callable[[Launch], bool]] = {"align": _align, "measure": _measure, "status": _status, "clean": _clean}
+_PROGRAMS: dict[str, Callable[[Launch], bool]] = {
+    "align": _align, "search": _search, "measure": _measure, "status": _status, "clean": _clean,
+}  # fmt: skip
 
 
 def _name(given: Sequence[str]) -> str:

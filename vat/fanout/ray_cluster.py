@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from vat.config import AlignSpec
 from vat.errors import BackendError, ConfigError, shown
 from vat.fanout.cluster import Cluster
 
-REACH_S, JOIN_S = 5.0, 30.0
+REACH_S, JOIN_S, LOOK_S = 5.0, 30.0, 120.0
 _JOIN = """
 import sys, ray
 try:
@@ -36,11 +37,17 @@ def connected(cluster: Cluster) -> Iterator[None]:
     """
     for name, default in (("RAY_DEDUP_LOGS", "0"), ("RAY_USAGE_STATS_ENABLED", "0"), ("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")):
         os.environ.setdefault(name, default)
+    if "ray" in sys.modules and sys.modules["ray"].is_initialized():  # by whoever uses us from Python
+        yield
+        return
     ours = cluster.address == "local"
+    if ours:  # it listens on all interfaces, so nobody else gets in
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
     try:
         if not ours:
             _reach(cluster.address)
-        import ray
+        import ray  # which reads its environment now
 
         try:
             ray.init(address=cluster.address, include_dashboard=False if ours else None, logging_level=logging.ERROR, log_to_driver=False)
@@ -115,16 +122,16 @@ def require_shared(folder: Path, nodes: Sequence[Mapping[str, Any]]) -> None:
         with FileLock(folder / f"{name}.lock"):
             probe.write_text(name, encoding="utf-8")
             look = ray.remote(num_cpus=0, max_retries=0)(_looked)
-            found = {
-                node["NodeManagerAddress"]: look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
-                    str(probe), number
-                )
-                for number, node in enumerate(nodes)
-            }
-            for address, ref in found.items():
-                if wrong := ray.get(ref, timeout=120):
-                    rule = f"tracking.root={folder}: must be a folder that all nodes share, with locks; got node {address}, where {wrong}"
-                    raise ConfigError(f"{rule}. Use a shared file system.")
+            there = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
+            refs = [look.options(scheduling_strategy=on).remote(str(probe), number) for number, on in enumerate(there)]
+            for node, ref in zip(nodes, refs, strict=True):
+                try:
+                    wrong = ray.get(ref, timeout=LOOK_S)
+                except ray.exceptions.RayError as error:
+                    wrong = f"nothing could be found out ({type(error).__name__})"
+                if wrong:
+                    rule = f"tracking.root={folder}: must be a folder that all nodes share, with locks"
+                    raise ConfigError(f"{rule}; got node {node['NodeManagerAddress']}, where {wrong}. Use a shared file system.")
             if missing := [str(n) for n in range(len(nodes)) if not probe.with_name(f"{name}.{n}").is_file()]:
                 raise ConfigError(f"tracking.root={folder}: must be a folder that all nodes share; got {len(missing)} nodes unseen. Share it.")
     finally:

@@ -137,6 +137,7 @@ class _Rater:
         self._model = model
 
     def answer(self, how: str, prompts: Sequence[Prompt], max_new_tokens: int, kept: Kept) -> list[Answered]:
+        """`ratings` or `texts` of the model, all at once."""
         return list(getattr(self._model, how)(prompts, max_new_tokens=max_new_tokens, kept=kept))
 
 
