@@ -18,6 +18,8 @@ from vat.align.base import Resources, Strategy
 from vat.align.checkpoints import checkpoint, layout_of
 from vat.config import AlignSpec
 from vat.errors import BackendError, ConfigError
+from vat.fanout.on_ray import on_ray
+from vat.fanout.sweep import run_points
 
 Compose = Callable[..., AlignSpec]
 SHORT = ("strategy.steps=4", "strategy.checkpoints=2", "strategy.batch=4", "strategy.keep=all")
@@ -71,6 +73,20 @@ def test_what_one_of_the_nodes_died_of_is_told_in_one_line(
     with pytest.raises(BackendError, match=r"no_such_layer") as caught:
         trained(spec.strategy, spec, tmp_path, Resources(1, 0, None, 1, nodes=2, address=cluster.address))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_whole_job_spans_two_nodes(compose: Compose, tmp_path: Path, cluster: RayCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    quick = ("data.limit=12", "measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "cluster.cpus=1")
+    spec = compose("strategy=sft", *SHORT, *quick, f"cluster.address={cluster.address}", "cluster.nodes=2")
+    [row] = run_points([spec], sweep="across", work=on_ray)
+    assert not row.get("failed"), row
+    [here] = run_points([compose("strategy=sft", *SHORT, *quick, "cluster.processes=2", f"tracking.root={tmp_path}/here")], sweep=None)
+    assert row["job"] == here["job"]
+    for step in ("2", "4"):
+        assert row["steps"][step]["gain"] == pytest.approx(here["steps"][step]["gain"], abs=0.02)
 
 
 def test_nodes_are_those_of_a_cluster(compose: Compose) -> None:

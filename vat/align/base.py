@@ -96,10 +96,12 @@ class Strategy(ABC):
 
     has_target: whether it pushes a value; if not, value and direction are no part of the job.
     has_draws: whether anything is drawn at random; if not, replicate is no part of the job.
+    trains: whether it changes weights.
     """
 
     has_target: ClassVar[bool] = True
     has_draws: ClassVar[bool] = True
+    trains: ClassVar[bool] = False
 
     @property
     @abstractmethod

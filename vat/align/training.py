@@ -56,6 +56,7 @@ class TrainingStrategy(Strategy):
         gradient_checkpointing from its size.
     """
 
+    trains: ClassVar[bool] = True
     kind: ClassVar[Literal["sft", "dpo"]]
 
     objective: Objective

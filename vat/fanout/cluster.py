@@ -29,7 +29,7 @@ class Cluster:
     autoscaling: the cluster grows by itself, so that a request which no node can meet now is no error.
     retries: how often a job is begun again after a fault of the cluster (a worker or a node died, memory ran out); never after one of its own.
     timeout_s: how long an attempt at a job may take, None for ever.
-    fail_fast: begin no more jobs after the first that failed.
+    fail_fast: end the sweep at the first job that failed; those that run are asked to leave.
     dry_run: only tell the plan.
     cpus: threads of a local model. None for as many as the machine has, and for one where jobs run side by side.
     memory_gib: that a job asks Ray for, None for none.

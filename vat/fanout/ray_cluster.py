@@ -87,8 +87,13 @@ def _reach(address: str) -> None:
 
 
 def demand_of(spec: AlignSpec, *, gpus_there: bool) -> dict[str, float]:
-    """What a job asks Ray for, by Ray's own names: as many processors as it has threads, and the GPUs that it trains on or rates with."""
+    """What a job asks Ray for, by Ray's own names: as many processors as it has threads, and the GPUs that it trains on or rates with.
+
+    One that trains across nodes asks for what it needs as it goes, and only waits itself.
+    """
     cluster = spec.cluster
+    if cluster.nodes > 1 and spec.strategy.trains:
+        return {"CPU": 0.0, "GPU": 0.0}
     demand = {"CPU": float(cluster.cpus or cluster.processes), "GPU": float(cluster.gpus or (gpus_there and spec.model.wants_gpu))}
     return demand | ({"memory": cluster.memory_gib * 2**30} if cluster.memory_gib else {})
 

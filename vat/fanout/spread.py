@@ -31,7 +31,8 @@ def spread_over(spec: AlignSpec) -> Iterator[AlignSpec]:
     Raises:
         BackendError: There is no Ray yet, and none can be reached.
     """
-    if spec.cluster.rating_workers == 1 or not spec.model.capabilities().trainable:
+    alone = spec.cluster.rating_workers == 1 and not (spec.cluster.nodes > 1 and spec.strategy.trains)
+    if alone or not spec.model.capabilities().trainable:
         yield spec
         return
     import ray

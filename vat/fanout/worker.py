@@ -20,6 +20,7 @@ from vat.programs.progress import note_progress
 from vat.track.job import HeldElsewhere
 
 if TYPE_CHECKING:
+    from vat.fanout.cluster import Cluster
     from vat.models.base import Model
     from vat.track.runs import Runs
     from vat.track.settings import Tracking
@@ -46,7 +47,7 @@ def attempt(spec: AlignSpec, sweep: str | None, folder: str, name: str) -> Outco
     except HeldElsewhere:
         return Outcome()
     with (job.folder / LOG).open("a", encoding="utf-8") as log, _said_to(log), _leaves_when_asked():
-        spec = replace(spec, model=_loaded_or_new(spec.model))
+        spec = replace(spec, model=_loaded_or_new(spec.model), cluster=_with_address(spec.cluster))
         try:
             runs = _runs(spec.tracking, sweep)
         except VatError as error:
@@ -55,6 +56,13 @@ def attempt(spec: AlignSpec, sweep: str | None, folder: str, name: str) -> Outco
             outcome = outcome_of(spec, runs, wait=False)
         say(spec, outcome)
     return outcome
+
+
+def _with_address(cluster: Cluster) -> Cluster:
+    """With the address by which a process of this job reaches the cluster that we belong to."""
+    import ray
+
+    return replace(cluster, address=ray.get_runtime_context().gcs_address) if cluster.nodes > 1 else cluster
 
 
 def _loaded_or_new(model: Model) -> Model:
