@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import hashlib
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -298,6 +299,32 @@ def test_two_processes_do_not_do_one_search(composed: Composed, monkeypatch: pyt
 
     monkeypatch.setattr(module, "run_points", within)
     assert search(mine)
+
+
+@pytest.mark.usefixtures("formula")
+@pytest.mark.parametrize(("at_once", "entered"), [(2, ["in", "out"]), (1, [])])
+def test_all_batches_share_one_ray_and_trials_one_by_one_need_none(
+    at_once: int, entered: list[str], composed: Composed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, works, real = [], set(), module.run_points
+
+    @contextlib.contextmanager
+    def connected(cluster: Any) -> Iterator[None]:
+        seen.append("in")
+        yield
+        seen.append("out")
+
+    def noted(specs: Sequence[AlignSpec], *, work: Any, **options: Any) -> Any:
+        works.add(work)
+        return real(specs)
+
+    monkeypatch.setattr(module, "connected", connected)
+    monkeypatch.setattr(module, "run_points", noted)
+    spec = composed("strategy=sft", RATES, "search.trials=4", f"search.at_once={at_once}")
+    assert search(spec, side_by_side=True)
+    assert (seen, works) == (entered, {module.on_ray if entered else module.in_turn})
+    assert search(spec, side_by_side=True)
+    assert seen == entered, "a search that is done starts no Ray"
 
 
 def test_a_file_that_is_no_study_is_told_in_a_line(composed: Composed, tmp_path: Path) -> None:

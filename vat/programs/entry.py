@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from vat.errors import VatError, choose, shown
 
@@ -56,14 +57,27 @@ def _unknown_key(key: str) -> str:
     import yaml
 
     group, dot, name = key.partition(".")
-    files = [CONF / f"{_program()}.yaml"] if not dot else sorted((CONF / group).glob("*.yaml"))
-    trees = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
-    known = {str(setting) for tree in trees for setting in tree} - {"_target_", "defaults", "hydra"}
-    if not dot:
-        groups = (entry for default in trees[0]["defaults"] if isinstance(default, dict) for entry in default)
-        known |= {entry for entry in groups if "/" not in entry and " " not in entry}
+    program = _with_defaults(CONF / f"{_program()}.yaml")
+    if dot:
+        trees = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted((CONF / group).glob("*.yaml"))] or [program.get(group, {})]
+        known = {str(setting) for tree in trees for setting in tree if isinstance(tree, dict)}
+    else:
+        groups = (entry for default in program["defaults"] if isinstance(default, dict) for entry in default)
+        known = {*program, *(entry for entry in groups if "/" not in entry and " " not in entry)}
         known |= {"experiment", "sweeps"} if _program() == "align" else set()
-    return f"{key}: must be a setting; got an unknown key. {choose(name if dot else group, known)}"
+    return f"{key}: must be a setting; got an unknown key. {choose(name if dot else group, known - {'_target_', 'defaults', 'hydra'})}"
+
+
+def _with_defaults(file: Path) -> dict[str, Any]:
+    """A primary config upon the one that it begins from, if it does."""
+    import yaml
+
+    tree: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for name in tree["defaults"]:
+        if isinstance(name, str) and name != "_self_":
+            below = _with_defaults(file.with_name(f"{name}.yaml"))
+            tree = below | tree | {"defaults": [*below["defaults"], *tree["defaults"]]}
+    return tree
 
 
 def _program() -> str:
