@@ -126,7 +126,7 @@ def disturb(launch: Launch, action: str, at: int, draw: random.Random, place: Pa
     elif action == "kill the driver":
         launch.driver.kill()
     else:
-        launch.driver.send_signal(signal.SIGINT)
+        launch.driver.send_signal(draw.choice([signal.SIGINT, signal.SIGTERM]))
 
 
 def schedule(seed: int) -> Iterator[tuple[str, int]]:

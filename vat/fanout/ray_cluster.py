@@ -6,9 +6,11 @@ import contextlib
 import logging
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -49,8 +51,11 @@ def connected(cluster: Cluster) -> Iterator[None]:
             _reach(cluster.address)
         import ray  # which reads its environment now
 
+        told_to_leave = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(address=cluster.address, include_dashboard=False if ours else None, logging_level=logging.ERROR, log_to_driver=False)
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, told_to_leave)  # Ray's own handler aborts the process
         except ray.exceptions.RayError as error:
             raise RuntimeError(str(error)) from error
     except (OSError, RuntimeError, ValueError) as error:

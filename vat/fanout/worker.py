@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from vat.config import AlignSpec
 from vat.errors import VatError
 from vat.fanout.work import Outcome, outcome_of, say
-from vat.programs.align import job_of
+from vat.programs.align import describe, job_of
 from vat.programs.progress import note_progress
 from vat.track.job import HeldElsewhere
 
@@ -43,7 +43,7 @@ def attempt(spec: AlignSpec, sweep: str | None, folder: str, name: str) -> Outco
     job = job_of(spec)
     try:
         with job.held(waiting=None):  # what its holder has noted stays
-            note_progress(job.folder, {"attempt": name, "said": "starting"})
+            note_progress(job.folder, {"attempt": name, "what": describe(spec).name, "said": "starting"})
     except HeldElsewhere:
         return Outcome()
     with (job.folder / LOG).open("a", encoding="utf-8") as log, _said_to(log), _leaves_when_asked():
