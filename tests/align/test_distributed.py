@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -157,18 +158,19 @@ def test_all_layouts_train_to_the_same_weights(kind: str, compose: Compose, tmp_
 
 
 def test_a_strategy_trains_with_two_processes_and_goes_on_only_with_as_many(compose: Compose, tmp_path: Path) -> None:
-    spec = compose("strategy=sft", "strategy.steps=4", "strategy.checkpoints=2", "strategy.batch=4", "cluster.processes=2", "cluster.cpus=2")
-    given = task("power", -1, spec.model, lambda _: None, folder=tmp_path, resources=resources_of(spec))
-    states = spec.strategy.states(given)
+    short = ("strategy.steps=4", "strategy.checkpoints=2", "strategy.batch=4", "strategy.stop_at_gain=9")
+    spec = compose("strategy=sft", *short, "cluster.processes=2", "cluster.cpus=2")
+    two = task("power", -1, spec.model, lambda _: None, folder=tmp_path, resources=resources_of(spec))
+    one = task("power", -1, spec.model, lambda _: None, folder=tmp_path)
+    states = spec.strategy.states(two)
     assert next(states).step == 2
     states.close()
     assert json.loads((tmp_path / "plan.json").read_text())["threads"] == 1, "two threads for two processes"
-    assert layout_of(checkpoint(tmp_path, 4)) == "2 processes"
-    one = task("power", -1, spec.model, lambda _: None, folder=tmp_path)
-    assert [state.step for state in spec.strategy.states(one)] == [2, 4], "nothing is left to train"
-    (checkpoint(tmp_path, 4) / MARKER).unlink()
-    with pytest.raises(ConfigError, match=r"^cluster: training must go on as it began, with 2 processes; got 1 process\. Set processes, .* so, or"):
+    assert layout_of(checkpoint(tmp_path, 2)) == "2 processes"
+    with pytest.raises(ConfigError, match=r"^cluster: training must go on as it began, with 2 processes; got 1 process\. Set nodes, processes, .* so, or"):
         list(spec.strategy.states(one))
+    shutil.copytree(checkpoint(tmp_path, 2), checkpoint(tmp_path, 4))
+    assert [state.step for state in spec.strategy.states(one)] == [2, 4], "nothing is left to train"
 
 
 LATE = """

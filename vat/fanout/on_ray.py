@@ -76,6 +76,8 @@ def on_ray(steps: Sequence[Step], runs: Runs) -> Generator[tuple[Step, Outcome]]
             yield from tasks.outcomes()
         finally:
             tasks.stop()
+            with contextlib.suppress(BackendError):
+                runs.end_orphans()  # interrupted while MLflow was told that they had begun
 
 
 class _Tasks:

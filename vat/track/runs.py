@@ -78,8 +78,9 @@ class Runs:
         """The job's run is RUNNING inside the block; after an error it is FAILED, or KILLED if it was interrupted."""
         with self._errors():
             run_id = self._run_of(job, description)
-            self._client.update_run(run_id, status="RUNNING")
         with self._marked(run_id):
+            with self._errors():
+                self._client.update_run(run_id, status="RUNNING")
             yield
 
     def ended(self, job: Job, description: Description, status: Literal["FAILED", "KILLED"], why: str) -> None:
@@ -96,9 +97,8 @@ class Runs:
     def end_orphans(self) -> None:
         """Mark as KILLED what still says RUNNING though the process that did it is gone: its job here is held by nobody."""
         with self._errors():
-            for key, run in self._known.items():
-                if run.info.status != "RUNNING":
-                    continue
+            for run in self._search(f"tags.`{KIND}` != 'sweep' and attributes.status = 'RUNNING'"):
+                key = run.data.tags[KEY]
                 with Job.left_alone(self._tracking.folder, key) as free:
                     if free and self._client.get_run(run.info.run_id).info.status == "RUNNING":
                         self._client.set_tag(run.info.run_id, ERROR, "its process is gone")
