@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or the next run after a crash, sees all of a file or nothing."""
+"""Files that are written whole or not at all, for the reader or the next run after a crash; and locks that go with their owner."""
 
 from __future__ import annotations
 
@@ -29,3 +29,20 @@ def synced(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def left_alone(lock: Path) -> Iterator[bool]:
+    """Whether no process holds a lock, nor will as long as the block lasts."""
+    from filelock import FileLock, Timeout
+
+    ours = FileLock(lock)
+    try:
+        ours.acquire(timeout=0)
+        free = True
+    except Timeout:
+        free = False
+    try:
+        yield free
+    finally:
+        ours.release()

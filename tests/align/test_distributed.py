@@ -275,7 +275,7 @@ def test_what_the_machine_or_the_batch_does_not_allow_is_told_before_anything_st
     overrides: tuple[str, ...], says: str, compose: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
-    assert says in preflight(compose("strategy=sft", "model.device=cpu", *overrides))
+    assert says in preflight([compose("strategy=sft", "model.device=cpu", *overrides)])
 
 
 def test_a_batch_that_does_not_divide_is_refused_by_the_strategy_itself(compose: Compose, tmp_path: Path) -> None:

@@ -59,8 +59,11 @@ def test_what_hydra_refuses_is_refused(wrong: list[str], hydra_config: tuple[Hyd
 
     with pytest.raises(HydraException):
         hydra.config_loader.load_sweep_config(config, list(wrong))
-    with pytest.raises(HydraException):
-        Composer(Context(), config).compose(wrong)  # type: ignore[arg-type]
+    composer = Composer(Context(), config)  # type: ignore[arg-type]
+    for _ in range(2):
+        with pytest.raises(HydraException):
+            composer.compose(["strategy.shots=3", "replicate=2", *wrong])
+    assert _plain(composer.compose([])) == _plain(hydra.config_loader.load_sweep_config(config, [])), "what was refused leaves nothing behind"
 
 
 def _plain(cfg: DictConfig) -> object:

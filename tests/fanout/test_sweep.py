@@ -15,6 +15,7 @@ from vat.errors import BackendError, ConfigError
 from vat.fanout.sweep import run_points
 from vat.models.scripted import ScriptedModel
 from vat.programs.align import baseline_of, job_of
+from vat.track.runs import Runs
 from vat.types import Answered, Prompt
 
 Compose = Callable[..., AlignSpec]
@@ -55,6 +56,21 @@ def test_a_finished_sweep_does_nothing_but_print_its_table(
     assert table in printed
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "mlruns" / "jobs").rglob("*.*")} == before
     assert len(runs(tmp_path)) == 6
+
+
+def test_mlflow_is_asked_for_each_job_of_a_finished_sweep_only_if_some_run_of_it_is_gone(
+    compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_points(points(compose), sweep="mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(Runs, "publish", lambda *_: pytest.fail("MLflow was asked"))
+        run_points(points(compose), sweep="mine")
+    [gone] = [run for run in runs(tmp_path) if run.data.params.get("value") == "power" and run.data.params["shots"] == "2"]
+    MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlruns/mlflow.db").delete_run(gone.info.run_id)
+    run_points(points(compose), sweep="mine")
+    assert len(runs(tmp_path)) == 6
+    run_points([compose(*QUICK, "value=power", "shots=8")], sweep="mine")
+    assert len(runs(tmp_path)) == 7, "other jobs under the same name"
 
 
 def test_points_that_are_the_same_job_are_done_once(compose: Compose, tmp_path: Path) -> None:

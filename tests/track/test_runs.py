@@ -285,6 +285,36 @@ def test_a_server_takes_the_same_runs_as_the_file(tmp_path: Path, server: str) -
     assert {run.info.status for run in all_runs(where)} == {"FINISHED"}
 
 
+def test_a_sweep_that_shows_all_of_its_results_says_so_until_one_of_its_runs_is_deleted(tmp_path: Path) -> None:
+    where, job, results = tracking(tmp_path), finished(tmp_path), {}
+    runs = Runs(where, "mine")
+    run_id = runs.publish(job, DESCRIPTION, RESULT)
+    results[job.key] = RESULT
+    assert not runs.shows(results), "not before it is closed"
+    runs.close_sweep("FINISHED", results)
+    assert Runs(where, "mine").shows(dict(results))
+    assert not Runs(where, "mine").shows(results | {job.key: RESULT | {"seconds": 2}}), "measured again"
+    assert not Runs(where, "mine").shows(results | {"another": RESULT})
+    assert not Runs(where, "mine").shows({})
+    assert not Runs(where, "other").shows(results)
+    assert not Runs(where, None).shows(results)
+    Runs(where, "mine").close_sweep("FAILED")
+    MlflowClient(tracking_uri=where.store_uri).delete_run(run_id)
+    assert not Runs(where, "mine").shows(results)
+
+
+def test_a_sweep_whose_process_is_gone_is_no_longer_running(tmp_path: Path) -> None:
+    where = tracking(tmp_path)
+    for name in ("gone", "held"):
+        with Runs(where, name).sweeping():
+            pass  # and is killed
+    Runs(where, "elsewhere")
+    with Runs(where, "held").sweeping():
+        Runs(where, None).end_orphans()
+    status = {run.info.run_name: run.info.status for run in all_runs(where)}
+    assert status == {"gone": "KILLED", "held": "RUNNING", "elsewhere": "RUNNING"}, "the third is another machine's"
+
+
 def test_a_run_whose_process_is_gone_is_no_longer_running_and_one_that_is_held_is_left_alone(tmp_path: Path) -> None:
     where, (gone, held, elsewhere) = tracking(tmp_path), [Job(tmp_path / "mlruns", {"a": n}) for n in range(3)]
     runs = Runs(where, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -36,13 +36,16 @@ class SweepLauncher(Launcher):
         from vat.programs.entry import explain
 
         composer = Composer(self.context, self.config)
-        cfgs, faults = [], []
-        for overrides in job_overrides:
-            try:
-                cfgs.append(composer.compose(overrides))
-            except HydraException as error:
-                faults += explain(error)
+        faults: list[str] = []
+
+        def composed() -> Iterator[DictConfig]:
+            for overrides in job_overrides:
+                try:
+                    yield composer.compose(overrides)
+                except HydraException as error:
+                    faults.extend(explain(error))
+
         given = self.config.hydra.overrides.task
-        if not run(self.config.hydra.job.config_name, Launch(cfgs, job_overrides, given, faults, self.side_by_side)):
+        if not run(self.config.hydra.job.config_name, Launch(composed(), job_overrides, given, faults, self.side_by_side)):
             sys.exit(1)
         return [JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED, _return_value=None) for overrides in job_overrides]

@@ -22,11 +22,14 @@ _KIND = ("model", "strategy", "shots", "test_scenes", "elicit.mode")
 
 @dataclass(frozen=True)
 class Step:
-    """A job of the plan. needs: key of the job that must be done before it, None for a baseline. seconds: expected, None if nobody knows."""
+    """A job of the plan.
+
+    result: if it is done. needs: key of the job that must be done before it, None for a baseline. seconds: expected, None if nobody knows.
+    """
 
     spec: AlignSpec
     job: Job
-    done: bool
+    result: Mapping[str, Any] | None
     needs: str | None
     seconds: float | None
 
@@ -42,17 +45,17 @@ class Plan:
         self.points = [(spec, job_of(spec)) for spec in specs]
         _check_together(self.points)
         known = {job.key: (spec, job) for spec, job in _in_order(self.points)}
-        done = {key: _done(spec, job) for key, (spec, job) in known.items()}
-        history = _history(known) if not all(done.values()) else {}
+        results = {key: _result(spec, job) for key, (spec, job) in known.items()}
+        history = _history(known) if None in results.values() else {}
         self.steps = [
-            Step(spec, job, done[key], job_of(baseline_of(spec)).key if spec.strategy.has_target else None, _expected(spec, history))
+            Step(spec, job, results[key], job_of(baseline_of(spec)).key if spec.strategy.has_target else None, _expected(spec, history))
             for key, (spec, job) in known.items()
         ]
 
     @property
     def waiting(self) -> list[Step]:
         """What is still to be done."""
-        return [step for step in self.steps if not step.done]
+        return [step for step in self.steps if step.result is None]
 
     @cached_property
     def lines(self) -> list[str]:
@@ -98,9 +101,9 @@ def _in_order(points: Sequence[tuple[AlignSpec, Job]]) -> list[tuple[AlignSpec, 
     return list(ordered.values())
 
 
-def _done(spec: AlignSpec, job: Job) -> bool:
+def _result(spec: AlignSpec, job: Job) -> Mapping[str, Any] | None:
     result = job.result()
-    return result is not None and is_current(job, result, spec)
+    return result if result is not None and is_current(job, result, spec) else None
 
 
 def _history(known: Mapping[str, tuple[AlignSpec, Job]]) -> dict[tuple[Any, ...], float]:

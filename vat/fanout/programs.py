@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from vat.errors import ConfigError, VatError, choose
@@ -17,12 +17,12 @@ Spec = TypeVar("Spec")
 class Launch(NamedTuple):
     """What the command line asks for.
 
-    cfgs: the composed points, one or those of a sweep. overrides: what distinguishes each point of a sweep; empty for a single point.
-    given: what the command line says, for the sweep's name. faults: what composing the points has found wrong.
+    cfgs: the composed points, one or those of a sweep, each good until the next is asked for. overrides: what distinguishes each point of a
+    sweep; empty for a single point. given: what the command line says, for the sweep's name. faults: what composing the points has found wrong.
     side_by_side: a sweep's jobs on Ray, or one after the other in this process.
     """
 
-    cfgs: Sequence[DictConfig]
+    cfgs: Iterable[DictConfig]
     overrides: Sequence[Sequence[str]] = ()
     given: Sequence[str] = ()
     faults: Sequence[str] = ()
@@ -50,7 +50,7 @@ def _align(launch: Launch) -> bool:
     from vat.fanout.sweep import run_points
 
     specs, found = _read_each(launch, read)
-    name = launch.cfgs[0].get("sweep") if launch.cfgs else None
+    name = specs[0].sweep if specs else None
     if launch.overrides:
         name = name or _name(launch.given)
     settings = _differences(launch.overrides) if launch.overrides and not found else ()
@@ -110,13 +110,13 @@ def _read_all(launch: Launch, read: Callable[[DictConfig], Spec]) -> list[Spec]:
 
 def _read_each(launch: Launch, read: Callable[[DictConfig], Spec]) -> tuple[list[Spec], list[str]]:
     """The points that can be read, and the faults of all others together."""
-    specs, found = [], list(launch.faults)
+    specs, found = [], []
     for cfg in launch.cfgs:
         try:
             specs.append(read(cfg))
         except VatError as error:
             found += str(error).splitlines()
-    return specs, found
+    return specs, [*launch.faults, *found]
 
 
 _PROGRAMS: dict[str, Callable[[Launch], bool]] = {

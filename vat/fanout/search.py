@@ -115,7 +115,7 @@ class _Search:
             print(f"trial {trial.number + 1} of {self._spec.trials}: {' '.join(settings)}", flush=True)
             try:
                 specs[trial.number] = self._spec.point(trial.params)
-                faults = preflight(specs[trial.number])
+                faults = preflight([specs[trial.number]])
             except VatError as error:
                 faults = str(error).splitlines()
             if faults:
@@ -168,7 +168,7 @@ def _checked(spec: SearchSpec) -> tuple[AlignSpec, str]:
         for value in domain[:2] if isinstance(domain, Range) else domain:
             try:
                 point = spec.point(first | {key: value})
-                faults += preflight(point)
+                faults += preflight([point])
                 keys[key].add(job_of(point).key)
             except VatError as error:
                 faults += str(error).splitlines()

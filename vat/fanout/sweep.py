@@ -49,7 +49,7 @@ def run_points(
     Raises:
         ConfigError: Every fault of every point, one line each; nothing was started.
     """
-    found = list(dict.fromkeys([*faults, *(fault for spec in specs for fault in preflight(spec))]))
+    found = list(dict.fromkeys([*faults, *preflight(specs)]))
     if found:
         raise ConfigError("\n".join(found))
     if not specs:
@@ -61,28 +61,33 @@ def run_points(
     if specs[0].cluster.dry_run:
         return []
     runs = Runs(specs[0].tracking, sweep)
-    runs.end_orphans()
-    try:
-        outcomes = _outcomes(plan, runs, work)
-    except BaseException:
-        runs.close_sweep("KILLED")
-        raise
-    failed = any(outcome.failure for outcome in outcomes.values())
-    runs.close_sweep("FAILED" if failed else "FINISHED")
+    with runs.sweeping():
+        runs.end_orphans()
+        try:
+            outcomes = _outcomes(plan, runs, work)
+        except BaseException:
+            runs.close_sweep("KILLED")
+            raise
+        failed = any(outcome.failure for outcome in outcomes.values())
+        results = {key: outcome.result for key, outcome in outcomes.items() if outcome.result is not None}
+        runs.close_sweep("FAILED" if failed else "FINISHED", None if failed else results)
     rows = [_row(spec, job, outcomes.get(job.key, Outcome())) for spec, job in plan.points]
     rows = [row | {"settings": text} for row, text in zip(rows, settings or [""] * len(rows), strict=True)]
     rows = [row | {"q": q} for row, q in zip(rows, false_discoveries(rows), strict=True)]
     if not quiet:
-        _print_tables(plan, rows)
+        _print_tables(plan, rows, outcomes)
     return rows
 
 
 def _outcomes(plan: Plan, runs: Runs, work: Work) -> dict[str, Outcome]:
-    """Job → what became of it. Of those that are done, MLflow is brought up to date."""
+    """Job → what became of it. MLflow is brought up to date with those that are done."""
     outcomes = {}
+    published = runs.shows({step.job.key: step.result for step in plan.steps if step.result is not None})
+    if not published and any(step.result is not None for step in plan.steps):
+        runs.look_up()
     for step in plan.steps:
-        if step.done:
-            outcomes[step.job.key] = outcome_of(step.spec, runs, wait=True)
+        if step.result is not None:
+            outcomes[step.job.key] = outcome_of(step.spec, runs, wait=True, published=step.result if published else None)
             say(step.spec, outcomes[step.job.key])
     names = {step.job.key: describe(step.spec).name for step in plan.waiting}
     with planned(plan.points[0][0].tracking.folder, names), contextlib.closing(work(plan.waiting, runs)) as stream:
@@ -94,12 +99,12 @@ def _outcomes(plan: Plan, runs: Runs, work: Work) -> dict[str, Outcome]:
     return outcomes
 
 
-def _print_tables(plan: Plan, rows: Sequence[dict[str, Any]]) -> None:
+def _print_tables(plan: Plan, rows: Sequence[dict[str, Any]], outcomes: Mapping[str, Outcome]) -> None:
     specs = [spec for spec, _ in plan.points]
     states = {row["job"]: sorted(map(int, row.get("steps", {}))) for row in rows}
     folders = {job.key: [job.step_folder(step) for step in states[job.key]] for _, job in plan.points}
     tables = _tables(specs[0].tracking.folder, rows, folders)
-    print("\n" + "\n\n".join([tables, *_spent(plan.steps), _where_to_look(specs[0])]), flush=True)
+    print("\n" + "\n\n".join([tables, *_spent(plan.steps, outcomes), _where_to_look(specs[0])]), flush=True)
     for caveat in dict.fromkeys(spec.model.capabilities().caveat for spec in specs if spec.model.capabilities().caveat):
         print(f"Note: {caveat}", flush=True)
 
@@ -125,9 +130,11 @@ def _row(spec: AlignSpec, job: Job, outcome: Outcome) -> dict[str, Any]:
     return row | {"metrics": steps[max(steps, key=int)], "steps": steps}
 
 
-def _spent(steps: Sequence[Step]) -> list[str]:
+def _spent(steps: Sequence[Step], outcomes: Mapping[str, Outcome]) -> list[str]:
     """What the jobs have cost since they were begun, in a line; none where no server counts."""
-    usages = [usage for step in steps if (usage := usage_of(step.spec, step.job))]
+    results = [outcomes.get(step.job.key, Outcome()).result for step in steps]
+    usages = [usage_of(step.spec, step.job) if result is None else result["usage"] for step, result in zip(steps, results, strict=True)]
+    usages = [usage for usage in usages if usage]
     if not usages:
         return []
     read, written = (sum(usage[name] for usage in usages) for name in ("tokens_read", "tokens_written"))

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from vat.config import AlignSpec
 from vat.errors import VatError
 from vat.fanout.spread import spread_over
-from vat.programs.align import align, describe, job_of
+from vat.programs.align import align, describe, job_of, taken
 from vat.track.job import HeldElsewhere
 from vat.track.runs import Runs
 
@@ -33,13 +33,16 @@ class Outcome(NamedTuple):
         return self.result is None and not self.failure
 
 
-def outcome_of(spec: AlignSpec, runs: Runs, *, wait: bool) -> Outcome:
+def outcome_of(spec: AlignSpec, runs: Runs, *, wait: bool, published: Mapping[str, Any] | None = None) -> Outcome:
     """Do a job.
 
     Args:
         wait: For a job that another process holds; if not, it is left to it.
+        published: The result, if it is done and MLflow shows it.
     """
     try:
+        if published is not None:
+            return Outcome(taken(spec, job_of(spec), published))
         with spread_over(spec) as spread:
             return Outcome(align(spread, runs, wait=wait))
     except HeldElsewhere:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
@@ -31,7 +31,7 @@ TRAINING = "training"
 """The folder of a job that belongs to its strategy."""
 
 
-def align(spec: AlignSpec, runs: Runs, *, wait: bool = True) -> dict[str, Any]:
+def align(spec: AlignSpec, runs: Runs, *, wait: bool = True) -> Mapping[str, Any]:
     """Do one job, or only bring MLflow up to date if it is done. Returns its result.
 
     Args:
@@ -50,9 +50,14 @@ def align(spec: AlignSpec, runs: Runs, *, wait: bool = True) -> dict[str, Any]:
                     result = measured_again(job, result, _measures(spec))
                 else:
                     result = job.finish(_judged_and_measured(spec, job, description, runs))
-        spec.strategy.tidy(job.folder / TRAINING, {int(step): numbers for step, numbers in result["steps"].items()})
         runs.publish(job, description, result)
         (job.folder / PROGRESS).unlink(missing_ok=True)
+        return taken(spec, job, result)
+
+
+def taken(spec: AlignSpec, job: Job, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A result that is done and published, if its answers are accepted. Raises a BackendError if too many are missing."""
+    spec.strategy.tidy(job.folder / TRAINING, {int(step): numbers for step, numbers in result["steps"].items()})
     _accept(spec, result)
     return result
 
@@ -91,7 +96,7 @@ def _measures(spec: AlignSpec) -> dict[str, Measure]:
     return spec.measures if spec.strategy.has_target else {}
 
 
-def _accept(spec: AlignSpec, result: dict[str, Any]) -> None:
+def _accept(spec: AlignSpec, result: Mapping[str, Any]) -> None:
     """Raise a BackendError if a finished job, done when more was allowed, has more missing answers than are allowed now."""
     worst = max(metrics["missing_rate"] for metrics in result["steps"].values())
     if worst > spec.elicit.max_missing:
@@ -142,19 +147,28 @@ def resources_of(spec: AlignSpec) -> Resources:
     return Resources(cluster.processes, cluster.gpus, cluster.deepspeed, cluster.cpus, cluster.judge_beside, cluster.nodes, cluster.address)
 
 
-def preflight(spec: AlignSpec) -> list[str]:
-    """Every fault that can be known before work starts, one line each. Writes nothing."""
-    checks: list[Callable[[], object]] = [
-        spec.tracking.check,
-        lambda: spec.strategy.check(spec.model.capabilities()),
-        spec.cluster.check,
-        lambda: spec.strategy.check_resources(spec.model, resources_of(spec)),
-        lambda: _check_target(spec) if spec.strategy.has_target else None,
-        spec.model.identity,
-        lambda: _check_question(spec),
-        lambda: _check_measures(spec),
+def preflight(specs: Sequence[AlignSpec]) -> list[str]:
+    """Every fault that can be known before work starts, one line each. What several points have in common is checked once. Writes nothing."""
+    checks: dict[tuple[object, ...], Callable[[], object]] = {}
+    for spec in specs:
+        for name, parts, check in _checks(spec):
+            checks.setdefault((name, *map(id, parts)), check)  # equal parts of points are one object
+    return list(dict.fromkeys(fault for check in checks.values() if (fault := _fault_of(check))))
+
+
+def _checks(spec: AlignSpec) -> list[tuple[str, Sequence[object], Callable[[], object]]]:
+    """The checks of a point: name, the parts of the point that it is about, and the check itself."""
+    theory, data, model, strategy, measures = spec.theory, spec.data, spec.model, spec.strategy, spec.measures.values()
+    return [
+        ("place", [spec.tracking], spec.tracking.check),
+        ("strategy", [strategy, model], lambda: strategy.check(model.capabilities())),
+        ("cluster", [spec.cluster], spec.cluster.check),
+        ("resources", [strategy, model, spec.cluster], lambda: strategy.check_resources(model, resources_of(spec))),
+        ("target", [strategy, theory, data, spec.value], lambda: _check_target(spec)),
+        ("model", [model], model.identity),
+        ("question", [spec], lambda: _check_question(spec)),
+        ("measures", [strategy, theory, data, *measures], lambda: _check_measures(spec)),
     ]
-    return list(dict.fromkeys(fault for check in checks if (fault := _fault_of(check))))
 
 
 def power_of(spec: AlignSpec) -> str:
@@ -178,6 +192,8 @@ def _power_of(data: DataSource, theory_file: TheoryFile) -> str:
 
 def _check_target(spec: AlignSpec) -> None:
     """Whether the value exists and the test scenes probe it."""
+    if not spec.strategy.has_target:
+        return
     theory = spec.theory.load()
     theory.spec(spec.value)
     if not any(theory.value_of[row.item] == spec.value for row in split_of(spec.data, spec.theory).test.rows):
@@ -191,7 +207,9 @@ def _check_measures(spec: AlignSpec) -> None:
 
 
 def _check_question(spec: AlignSpec) -> None:
-    """Whether the model can be asked about the longest probe after the examples that the strategy will show."""
+    """Whether the model can be asked about the longest probe after the examples that the strategy will show; one that is done has been."""
+    if job_of(spec).is_done:
+        return
     theory, split = spec.theory.load(), split_of(spec.data, spec.theory)
     shots = []
     if spec.strategy.has_target and spec.value in theory.values:

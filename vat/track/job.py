@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vat.errors import DataError
-from vat.files import whole_file
+from vat.files import left_alone, whole_file
 from vat.track.store import PartStore, tokens_in
 
 RESULT_VERSION = 1
@@ -65,19 +65,12 @@ class Job:
     @contextlib.contextmanager
     def left_alone(root: Path, key: str) -> Iterator[bool]:
         """Whether a job's folder is here and no process holds it, nor will as long as the block lasts."""
-        from filelock import FileLock, Timeout
-
         folder = root / "jobs" / key
-        lock = FileLock(folder / "lock")
-        try:
-            if free := folder.is_dir():
-                lock.acquire(timeout=0)
-        except Timeout:
-            free = False
-        try:
+        if not folder.is_dir():
+            yield False
+            return
+        with left_alone(folder / "lock") as free:
             yield free
-        finally:
-            lock.release()
 
     @contextlib.contextmanager
     def held(self, waiting: Callable[[], object] | None = lambda: None) -> Iterator[None]:
@@ -118,15 +111,20 @@ class Job:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it has a result, made with whatever measures."""
+        return (self.folder / "result.json").is_file()
+
     def result(self) -> dict[str, Any] | None:
         """The result, or None while the job is not done.
 
         Raises:
             DataError: The file is not what this program writes.
         """
-        path = self.folder / "result.json"
-        if not path.is_file():
+        if not self.is_done:
             return None
+        path = self.folder / "result.json"
         try:
             result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vat.errors import BackendError, DataError, MissingDependency, VatError, shown
-from vat.files import whole_file
+from vat.files import left_alone, whole_file
 from vat.track.job import Job
 from vat.track.points import KEY, log_points
 from vat.track.settings import Tracking
@@ -23,7 +23,7 @@ from vat.track.settings import Tracking
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-RESULT, KIND, SWEEP, ERROR = "vat.result", "vat.kind", "vat.sweep", "vat.error"
+RESULT, KIND, SWEEP, ERROR, SHOWN = "vat.result", "vat.kind", "vat.sweep", "vat.error", "vat.shown"
 PARENT, NOTE, NAME = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runName"
 
 
@@ -70,8 +70,9 @@ class Runs:
             with FileLock(tracking.folder / "mlflow.lock"):  # processes that make a fresh database, or a sweep's run, together spoil it
                 self._client: MlflowClient = MlflowClient(tracking_uri=tracking.store_uri)
                 self._experiment = self._open_experiment()
-                self._parent = self._open_sweep(sweep) if sweep else None
-            self._known = {run.data.tags[KEY]: run for run in self._search(f"tags.`{KIND}` != 'sweep'")}
+                self._parent: str | None
+                self._parent, self._shown = self._open_sweep(sweep) if sweep else (None, "")
+        self._known: dict[str, Any] = {}
 
     @contextlib.contextmanager
     def running(self, job: Job, description: Description) -> Iterator[None]:
@@ -90,19 +91,50 @@ class Runs:
             self._client.set_tag(run_id, ERROR, shown(without_password(why), 400))
             self._client.set_terminated(run_id, status)
 
+    def look_up(self) -> None:
+        """Know all runs at once: much faster than one after the other, where many jobs are to be brought up to date."""
+        with self._errors():
+            self._known = {run.data.tags[KEY]: run for run in self._search(f"tags.`{KIND}` != 'sweep'")}
+
     def errors(self) -> dict[str, str]:
         """Job → what its run says it failed of, of those that did."""
+        self.look_up()
         return {key: run.data.tags.get(ERROR, "") for key, run in self._known.items() if run.info.status == "FAILED"}
 
     def end_orphans(self) -> None:
-        """Mark as KILLED what still says RUNNING though the process that did it is gone: its job here is held by nobody."""
+        """Mark as KILLED what still says RUNNING though the process that did it is gone: its job or sweep here is held by nobody."""
         with self._errors():
-            for run in self._search(f"tags.`{KIND}` != 'sweep' and attributes.status = 'RUNNING'"):
-                key = run.data.tags[KEY]
-                with Job.left_alone(self._tracking.folder, key) as free:
+            for run in self._search(f"tags.`{KIND}` LIKE '%' and attributes.status = 'RUNNING'"):
+                with self._left_alone(run.data.tags) as free:
                     if free and self._client.get_run(run.info.run_id).info.status == "RUNNING":
                         self._client.set_tag(run.info.run_id, ERROR, "its process is gone")
                         self._client.set_terminated(run.info.run_id, "KILLED")
+
+    @contextlib.contextmanager
+    def _left_alone(self, tags: Mapping[str, str]) -> Iterator[bool]:
+        """Whether the job or sweep of a run with these tags is one of this place, and nobody does it."""
+        if KEY in tags:
+            with Job.left_alone(self._tracking.folder, tags[KEY]) as free:
+                yield free
+        elif (lock := self._lock_of(tags[SWEEP])).is_file():
+            with left_alone(lock) as free:
+                yield free
+        else:
+            yield False
+
+    @contextlib.contextmanager
+    def sweeping(self) -> Iterator[None]:
+        """Inside the block this process holds the sweep, if there is one and no other process has it."""
+        if not self.sweep:
+            yield
+            return
+        lock = self._lock_of(sweep_tag(self.sweep))
+        lock.parent.mkdir(exist_ok=True)
+        with left_alone(lock):
+            yield
+
+    def _lock_of(self, tag: str) -> Path:
+        return self._tracking.folder / "sweeps" / f"{hashlib.sha256(tag.encode()).hexdigest()[:16]}.lock"
 
     def job_of(self, name: str) -> Job:
         """The finished job of a run, by the run's id or the job's key; if its folder is not on this machine, it is fetched from the run.
@@ -110,6 +142,7 @@ class Runs:
         Raises:
             DataError: There is none.
         """
+        self.look_up()
         runs = {run.info.run_id: run for run in self._known.values()}
         run = self._known.get(name) or runs.get(name)
         key = run.data.tags[KEY] if run else name
@@ -139,7 +172,7 @@ class Runs:
         """Bring the job's run up to date with its result; returns the run's id. The caller holds the job."""
         from mlflow.entities import Dataset, DatasetInput, Param, RunTag
 
-        digest = hashlib.sha256(json.dumps(result, sort_keys=True, default=str).encode()).hexdigest()
+        digest = _digest(result)
         with self._errors():
             run_id = self._run_of(job, description)
             if not self._shows(job, digest):  # not when this process began, but another one may have worked on the job since
@@ -169,11 +202,23 @@ class Runs:
         with contextlib.suppress(BackendError), self._errors():
             log_points(self._client, self._known[job.key].info.run_id, job.key, result)
 
-    def close_sweep(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
-        """Mark the parent run, if there is one, as ended."""
+    def close_sweep(self, status: Literal["FINISHED", "FAILED", "KILLED"], results: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """Mark the parent run, if there is one, as ended; with the results of its jobs, if all of them are published."""
         if self._parent:
             with self._errors():
+                if results is not None:
+                    self._client.set_tag(self._parent, SHOWN, _digest_of_all(results))
                 self._client.set_terminated(self._parent, status)
+
+    def shows(self, results: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Whether the sweep's run says that these results, job → result, are published, all of them; and nobody has deleted one since."""
+        from mlflow.entities import ViewType
+
+        if not self.sweep or self._shown != _digest_of_all(results):
+            return False
+        member = f"tags.`{sweep_tag(self.sweep)}` = '1'"
+        with self._errors():
+            return not self._client.search_runs([self._experiment], member, run_view_type=ViewType.DELETED_ONLY, max_results=1)
 
     def mark_front(self, search: str, jobs: Collection[str]) -> str:
         """Have the runs of these jobs of a search, and no others of it, bear the tag of its Pareto set; returns that tag."""
@@ -215,14 +260,15 @@ class Runs:
         place = None if server else (self._tracking.folder / "artifacts").as_uri()
         return str(self._client.create_experiment(self._tracking.experiment, artifact_location=place))
 
-    def _open_sweep(self, name: str) -> str:
+    def _open_sweep(self, name: str) -> tuple[str, str]:
+        """The sweep's run, and what it says to show."""
         found = self._search(f"tags.`{KIND}` = 'sweep' and tags.`{SWEEP}` = '{sweep_tag(name)}'")
         if found:
             run_id = str(found[0].info.run_id)
             self._client.update_run(run_id, status="RUNNING")
-            return run_id
+            return run_id, str(found[0].data.tags.get(SHOWN, ""))
         tags = {KIND: "sweep", SWEEP: sweep_tag(name), NAME: name[:200]}
-        return str(self._client.create_run(self._experiment, tags=tags).info.run_id)
+        return str(self._client.create_run(self._experiment, tags=tags).info.run_id), ""
 
     def _run_of(self, job: Job, description: Description) -> str:
         if job.key not in self._known:
@@ -259,3 +305,11 @@ class Runs:
             found = shown(without_password(str(error)))
             rule = f"tracking.uri: MLflow at {where} must take our runs; got {found}"
             raise BackendError(f"{rule}. What is done stays on disk: run the same command again.", retryable=True) from error
+
+
+def _digest(result: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(result, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _digest_of_all(results: Mapping[str, Mapping[str, Any]]) -> str:
+    return _digest({key: _digest(result) for key, result in results.items()})
