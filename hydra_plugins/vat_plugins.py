@@ -12,6 +12,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from vat.errors import ConfigError
 from vat.fanout.grids import Grid, points_of
 from vat.fanout.launcher import SweepLauncher
 
@@ -54,9 +55,13 @@ class VatSweeper(Sweeper):
                 return [f"{name}={value}" for value in override.sweep_string_iterator()]
             return [f"{name}={override.get_value_element_as_str()}"]
 
-        given = {}
+        given: dict[str, str] = {}
         for override in parser.parse_overrides(arguments):
             key, _, text = str(override.input_line).partition("=")
+            if key in given:
+                raise ConfigError(f"{key}: must be given once; got {given[key]} and {text}. Give one list.")
+            if key.lstrip("+") == "sweeps" and ("," in text or "[" in text):
+                raise ConfigError(f"{key}: must be one sweep; got {text}. Launch one after the other: what they share is done once.")
             given[key] = text
         return self.launcher.launch(points_of(self.grids, given, expand), initial_job_idx=0)
 

@@ -326,6 +326,36 @@ def test_jobs_spread_over_nodes_a_gpu_keeps_its_worker_and_a_lost_node_costs_not
     assert capsys.readouterr().out.count("[12/12]") == 1
 
 
+@pytest.mark.slow
+def test_who_waits_for_a_node_that_is_gone_says_so_and_takes_the_next_one(
+    place: Callable[[], Place], cluster: RayCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at, node = place(), cluster.add("--num-cpus=3")
+    run_points([at.compose(*SCRIPTED, "strategy=none")], sweep=None)
+    wide = with_cluster(at.faulty(slow_s=5), cpus=3)
+    said: list[str] = []
+
+    def lose_it_and_bring_another() -> None:
+        while not at.attempts(wide):
+            time.sleep(0.1)
+        node.lose()
+        until = time.monotonic() + 90
+        while "waits for a node" not in "".join(said) and time.monotonic() < until:
+            said.append(capsys.readouterr().out)
+            time.sleep(0.5)
+        said.append("then a node")
+        cluster.add("--num-cpus=3")
+
+    meanwhile = threading.Thread(target=lose_it_and_bring_another)
+    meanwhile.start()
+    rows = run_points([wide], sweep=None, work=on_ray)
+    meanwhile.join()
+    assert not rows[0].get("failed")
+    told = "".join(said)
+    assert told.index("lost with its node") < told.index("waits for a node that could do it; got none that is left.") < told.index("then a node")
+    assert len(at.attempts(wide)) == 2
+
+
 def with_cluster(spec: AlignSpec, **settings: Any) -> AlignSpec:
     return replace(spec, cluster=replace(spec.cluster, **settings))
 

@@ -20,7 +20,7 @@ from vat.config import AlignSpec
 from vat.errors import BackendError, VatError, shown
 from vat.fanout.in_turn import without_baseline
 from vat.fanout.plan import Step
-from vat.fanout.ray_cluster import connected, demand_of, refuse_impossible, require_shared
+from vat.fanout.ray_cluster import alive, connected, demand_of, is_possible, refuse_impossible, require_shared
 from vat.fanout.view import View
 from vat.fanout.work import Fault, Outcome
 from vat.fanout.worker import attempt
@@ -29,6 +29,7 @@ from vat.programs.progress import progress_of
 from vat.track.runs import Runs
 
 LOOK_EVERY_S = 0.25
+NODES_EVERY_S = 10.0
 HELD_S = 2.0
 """How long a job that another process holds is left alone."""
 GRACE_S = LEAVE_S + 10
@@ -40,7 +41,7 @@ class _Task:
     """A job on its way.
 
     faults: attempts that the cluster has spoilt. attempt: name of the one that was begun last. held: another process has been seen to hold it.
-    not_before, since: by our own clock; since: when its process was first seen.
+    stranded: it has been said that no node is left for it. not_before, since: by our own clock; since: when its process was first seen.
     """
 
     step: Step
@@ -51,6 +52,7 @@ class _Task:
     not_before: float = 0.0
     since: float | None = None
     overdue: bool = False
+    stranded: bool = False
 
 
 def on_ray(steps: Sequence[Step], runs: Runs) -> Generator[tuple[Step, Outcome]]:
@@ -64,9 +66,7 @@ def on_ray(steps: Sequence[Step], runs: Runs) -> Generator[tuple[Step, Outcome]]
         return
     cluster = steps[0].spec.cluster
     with connected(cluster):
-        import ray
-
-        nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+        nodes = alive()
         gpus_there = any(node["Resources"].get("GPU", 0) for node in nodes)
         if not cluster.autoscaling:
             refuse_impossible([demand_of(step.spec, gpus_there=gpus_there) for step in steps], nodes)
@@ -95,6 +95,7 @@ class _Tasks:
         self._runs, self._gpus_there = runs, gpus_there
         self._attempt = ray.remote(max_retries=0)(attempt)
         self._view = View(len(steps))
+        self._looked = time.monotonic()
 
     def outcomes(self) -> Generator[tuple[Step, Outcome]]:
         """Each job with its outcome, as it ends."""
@@ -110,6 +111,7 @@ class _Tasks:
                     if outcome := self._ended(task, ref):
                         yield self._settled(task, outcome)
                 self._stop_overdue()
+                self._say_who_is_stranded()
                 if not self._there:
                     time.sleep(LOOK_EVERY_S)
                 self._view.show([(describe(task.spec).name, task.step.job.folder) for task in self._there.values()], len(self._waiting))
@@ -207,6 +209,19 @@ class _Tasks:
             elif time.monotonic() - task.since > limit:
                 task.overdue = True
                 ray.cancel(ref, force=True)
+
+    def _say_who_is_stranded(self) -> None:
+        """Say of jobs that have not begun if the nodes that could do them are gone: they wait until one comes."""
+        if time.monotonic() - self._looked < NODES_EVERY_S:
+            return
+        self._looked, nodes = time.monotonic(), alive()
+        for task in self._there.values():
+            if task.spec.cluster.autoscaling or task.stranded or _is_begun(task):
+                continue
+            if not is_possible(demand_of(task.spec, gpus_there=self._gpus_there), nodes):
+                task.stranded = True
+                step = "Add one to the cluster, or interrupt and launch with other settings of cluster"
+                print(f"{describe(task.spec).name}: waits for a node that could do it; got none that is left. {step}.", flush=True)
 
 
 def _is_begun(task: _Task) -> bool:

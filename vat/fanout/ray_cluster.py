@@ -106,10 +106,22 @@ def demand_of(spec: AlignSpec, *, gpus_there: bool) -> dict[str, float]:
 def refuse_impossible(demands: Sequence[Mapping[str, float]], nodes: Sequence[Mapping[str, Any]]) -> None:
     """Raises a ConfigError if no node could ever do some job."""
     for demand in demands:
-        if not any(all(node["Resources"].get(name, 0) >= amount for name, amount in demand.items()) for node in nodes):
+        if not is_possible(demand, nodes):
             rule = f"cluster: a job must fit on a node of this cluster; got one that asks for {_amounts(demand)}"
             have = "; ".join(_amounts({name: node["Resources"].get(name, 0) for name in demand}) for node in nodes)
             raise ConfigError(f"{rule}, where nodes have {have}. Lower cluster.cpus, gpus, processes or memory_gib; or set cluster.autoscaling=true.")
+
+
+def is_possible(demand: Mapping[str, float], nodes: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether some node could do a job, if it did nothing else."""
+    return any(all(node["Resources"].get(name, 0) >= amount for name, amount in demand.items()) for node in nodes)
+
+
+def alive() -> list[Mapping[str, Any]]:
+    """The nodes that are there now."""
+    import ray
+
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
 def _amounts(resources: Mapping[str, float]) -> str:

@@ -230,7 +230,7 @@ def _fault_of(check: Callable[[], object]) -> str | None:
 def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, runs: Runs) -> dict[str, Any]:
     """Judge every state of the strategy and measure it against the state before; a training run is shown in MLflow as it goes."""
     spec.cluster.apply()
-    theory, split, started = spec.theory.load(), split_of(spec.data, spec.theory), time.time()
+    theory, split, started = spec.theory.load(), split_of(spec.data, spec.theory), time.monotonic()
     steps: dict[int, dict[str, float]] = {}
     rated_s = 0.0
     task = Task(
@@ -260,7 +260,7 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, ru
     return {
         "description": description._asdict(), "steps": steps, "measures": settings_of(_measures(spec)), "usage": usage_of(spec, job),
         "training": spec.strategy.series(job.folder / TRAINING),
-        "seconds": round(time.time() - started, 1), "rated_s": round(rated_s, 1), "versions": versions,
+        "seconds": round(time.monotonic() - started, 1), "rated_s": round(rated_s, 1), "versions": versions,
     }  # fmt: skip
 
 

@@ -33,6 +33,8 @@ def explain(error: Exception) -> list[str]:
         return [_unknown_key(found.group(1))]
     if "Ambiguous value" in text and (found := re.search(r"Ambiguous value for argument '([^']+)'", text)):
         return [f"{found.group(1)}: a list of values makes a sweep; got one without -m. Run: python launch.py {program}-m {found.group(1)}"]
+    if found := re.search(r"Multiple values for ([\w/]+)", text):
+        return [f"{found.group(1)}: must be given once; got several. Give one, or launch one after the other."]
     if isinstance(error, OverrideParseException):
         return [f"{error.override}: must have the form key=value; got something else. Quote it for the shell, or see --help."]
     if isinstance(error, OmegaConfBaseException):
