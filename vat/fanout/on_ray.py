@@ -95,7 +95,7 @@ class _Tasks:
         self._runs, self._gpus_there = runs, gpus_there
         self._attempt = ray.remote(max_retries=0)(attempt)
         self._view = View(len(steps))
-        self._looked = time.monotonic()
+        self._looked = self._shown = time.monotonic()
 
     def outcomes(self) -> Generator[tuple[Step, Outcome]]:
         """Each job with its outcome, as it ends."""
@@ -114,7 +114,7 @@ class _Tasks:
                 self._say_who_is_stranded()
                 if not self._there:
                     time.sleep(LOOK_EVERY_S)
-                self._view.show([(describe(task.spec).name, task.step.job.folder) for task in self._there.values()], len(self._waiting))
+                self._show()
 
     def stop(self) -> None:
         """Ask all jobs to leave, those that have not begun first; then make them."""
@@ -209,6 +209,13 @@ class _Tasks:
             elif time.monotonic() - task.since > limit:
                 task.overdue = True
                 ray.cancel(ref, force=True)
+
+    def _show(self) -> None:
+        if time.monotonic() - self._shown < LOOK_EVERY_S:
+            return
+        self._shown = time.monotonic()
+        running = [(describe(task.spec).name, task.step.job.folder) for task in self._there.values() if _is_begun(task)]
+        self._view.show(running, len(self._waiting) + len(self._there) - len(running))
 
     def _say_who_is_stranded(self) -> None:
         """Say of jobs that have not begun if the nodes that could do them are gone: they wait until one comes."""

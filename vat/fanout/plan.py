@@ -68,7 +68,7 @@ class Plan:
         ratings = sum(size_of(step.spec).ratings for step in self.waiting)
         known = [step.seconds for step in self.waiting if step.seconds is not None]
         rest = len(self.waiting) - len(known)
-        time = f", about {_duration(sum(known))} of work" if known else ""
+        time = f", about {duration(sum(known))} of work" if known else ""
         if rest:
             time += f" and {_count(rest, 'job')} of unknown length" if known else ", of unknown length: none like them is done yet"
         lines.append(f"To do: {_count(len(self.waiting), 'job')}, {ratings:,} ratings{time}")
@@ -132,7 +132,8 @@ def _expected(spec: AlignSpec, history: Mapping[tuple[Any, ...], float]) -> floa
     return history.get(tuple(str(params.get(name, "")) for name in _KIND))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """For people: `2 h 5 min`, `3 min`, `40 s`."""
     hours, minutes = int(seconds // 3600), seconds / 60
     return f"{hours} h {int(minutes) % 60} min" if hours else f"{minutes:.0f} min" if minutes >= 1.5 else f"{seconds:.0f} s"
 

@@ -43,6 +43,7 @@ def connected(cluster: Cluster) -> Iterator[None]:
         yield
         return
     ours = cluster.address == "local"
+    print("starting Ray on this machine" if ours else f"joining the Ray cluster {cluster.address}", flush=True)
     if ours:  # it listens on all interfaces, so nobody else gets in
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))

@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from vat.analyse.table import checkpoint_line
+from vat.fanout.plan import duration
 from vat.fanout.work import Outcome
 from vat.programs.progress import progress_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
 LINE_EVERY_S = 60.0
 
@@ -60,14 +61,15 @@ class View:
     def _summary(self, running: int, waiting: int) -> str:
         ended = self._done + self._failed
         spent = time.monotonic() - self._began
-        left = f", about {spent / ended * (self._total - ended) / 60:.0f} min left" if ended else ""
+        left = f", about {duration(spent / ended * (self._total - ended))} left" if ended else ""
         failed = f", {self._failed} failed" if self._failed else ""
-        return f"{self._done} done{failed}, {running} begun, {waiting} waiting{left}"
+        return f"{self._done} done{failed}, {running} running, {waiting} waiting{left}"
 
-    def _table(self, running: Sequence[tuple[str, Path]], waiting: int) -> Table:
+    def _table(self, running: Sequence[tuple[str, Path]], waiting: int) -> Group:
+        from rich.console import Group
         from rich.table import Table
 
-        table = Table(title=self._summary(len(running), waiting), title_justify="left", box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
         for column in ("job", "at", "left", ""):
             table.add_column(column, overflow="fold")
         for name, folder in running:
@@ -77,4 +79,4 @@ class View:
             done, total, rate = (now.get(key, 0) for key in ("done", "total", "per_s"))
             left = f"{(total - done) / rate:.0f} s" if rate and total else ""
             table.add_row(str(now.get("what", name)), f"{done}/{total} {now.get('unit', '')}" if total else "", left, str(now.get("said", "")))
-        return table
+        return Group(self._summary(len(running), waiting), table)
