@@ -1,10 +1,12 @@
 """What a sweep costs beside its jobs: planning, Ray's own time a job, what is left of two cores, and a sweep that is done already.
 
-python benchmarks/sweep.py            # plan, overhead, cores: about five minutes
-python benchmarks/sweep.py finished   # makes 1,000 finished jobs first: about a quarter of an hour
+python benchmarks/sweep.py                          # plan, overhead, cores: about ten minutes
+python benchmarks/sweep.py finished                 # makes 1,000 finished jobs first: about a quarter of an hour
+python benchmarks/sweep.py peer <its>/bin/python    # hydra-ray-launcher beside ours, from an environment where it is installed
 
 Overheads are those of jobs that are done already, so that nothing is left but what a sweep adds: the same jobs by Ray, by joblib's processes and
-one after the other in this process, all warm, in turns.
+one after the other in this process, all warm, in turns. hydra-ray-launcher wants an older cloudpickle than Ray's own and so an environment of
+its own; there a job is a function that returns at once, and its time is what 60 of them take longer than 4, composition included.
 """
 
 from __future__ import annotations
@@ -44,6 +46,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if sys.argv[1:] == ["finished"]:
             finished(Path(folder))
+        elif sys.argv[1:2] == ["peer"]:
+            overhead(Path(folder))
+            peer(Path(folder), sys.argv[2])
         else:
             planning(Path(folder))
             overhead(Path(folder))
@@ -99,6 +104,20 @@ def overhead(folder: Path) -> None:
         print(f"a job with nothing to do, by {name}: {statistics.median(found):.0f} ms")
     most = statistics.median(spent["ray"])
     print(f"  by Ray at most 60 ms: {'yes' if most <= 60 else 'NO'}", flush=True)
+
+
+def peer(folder: Path, python: str) -> None:
+    """The same of hydra-ray-launcher, whose jobs do nothing at all."""
+    (folder / "app.py").write_text('import hydra\n@hydra.main(version_base="1.3", config_path=None)\ndef main(cfg): pass\nmain()\n')
+
+    def seconds(jobs: int) -> float:
+        start = time.perf_counter()
+        command = [python, "app.py", "-m", f"+x=range({jobs})", "hydra/launcher=ray"]
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+    found = [1000 * (seconds(SOME) - seconds(4)) / (SOME - 4) for _ in range(ROUNDS)]
+    print(f"a job with nothing to do, by hydra-ray-launcher: {statistics.median(found):.0f} ms", flush=True)
 
 
 def by_joblib(spec: AlignSpec) -> object:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import importlib
 import json
-import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vat.errors import ConfigError, VatError, choose, shown
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from vat.data.base import DataSource
     from vat.elicit.rating import RatingElicitation
     from vat.fanout.cluster import Cluster
+    from vat.fanout.space import Range
     from vat.measure.base import Measure
     from vat.models.base import Model
     from vat.theory.file import TheoryFile
@@ -138,16 +138,8 @@ class CleanSpec:
 
 def read_clean(cfg: DictConfig) -> CleanSpec:
     """Validate a composed configuration of the program `clean`. Raises as `read_measure`."""
-    readers: dict[str, Callable[[Any], Any]] = {name: partial(_flag, name) for name in ("weights", "parts", "dry_run")}
+    readers: dict[str, Callable[[Any], Any]] = {name: partial(flag, name) for name in ("weights", "parts", "dry_run")}
     return CleanSpec(**_read(cfg, readers | {"tracking": partial(build, "tracking")}))
-
-
-class Range(NamedTuple):
-    """Numbers from low to high, both included; whole ones if both are. log: drawn evenly over orders of magnitude."""
-
-    low: float
-    high: float
-    log: bool
 
 
 @dataclass(frozen=True)
@@ -171,6 +163,8 @@ def read_search(cfg: DictConfig) -> SearchSpec:
     """Validate a composed configuration of the program `search`. Raises as `read_measure`."""
     from omegaconf import OmegaConf, open_dict
 
+    from vat.fanout.space import leaves, space_of
+
     fixed = deepcopy(cfg)
     with open_dict(fixed):
         node = fixed.pop("search", None)
@@ -193,12 +187,12 @@ def read_search(cfg: DictConfig) -> SearchSpec:
     except VatError as error:
         faults += str(error).splitlines()
     try:
-        known = {*_leaves("strategy", _plain(fixed, "strategy")), "shots"}
+        known = {*leaves("strategy", _plain(fixed, "strategy")), "shots"}
         parts = _read(
             node if OmegaConf.is_dict(node) else OmegaConf.create({}),
             {
                 "name": _search_name, "trials": partial(_whole, "search.trials", 1), "at_once": partial(_whole, "search.at_once", 1),
-                "seed": partial(_whole, "search.seed", 0), "space": partial(_space, known),
+                "seed": partial(_whole, "search.seed", 0), "space": partial(space_of, known),
             },
         )  # fmt: skip
     except VatError as error:
@@ -223,7 +217,8 @@ def _read(cfg: DictConfig, readers: Mapping[str, Callable[[Any], Any]]) -> dict[
     return parts
 
 
-def _flag(name: str, node: Any) -> bool:
+def flag(name: str, node: Any) -> bool:
+    """A setting that is true or false. Raises a ConfigError if it is neither."""
     if not isinstance(node, bool):
         raise ConfigError(f"{name}: must be true or false; got {shown(node)}. Set one of them.")
     return node
@@ -239,60 +234,6 @@ def _whole(where: str, least: int, number: object) -> int:
     if type(number) is not int or number < least:
         raise ConfigError(f"{where}: must be {least}, {least + 1}, {least + 2} …; got {shown(number)}. Use {where}={least}.")
     return number
-
-
-def _leaves(where: str, node: Any) -> Iterator[str]:
-    """The settings of a node that have no settings of their own, by their whole names."""
-    if isinstance(node, dict) and node:
-        for key, value in node.items():
-            yield from _leaves(f"{where}.{key}", value) if key != "_target_" else ()
-    else:
-        yield where
-
-
-def _space(known: Collection[str], node: Any) -> dict[str, Range | tuple[Any, ...]]:
-    """Setting → what it is chosen from; the faults of all of them together."""
-    if not isinstance(node, dict) or not node:
-        rule = f"search.space: must be settings with what each is chosen from; got {shown(node)}"
-        raise ConfigError(f"{rule}. Use 'search.space={{shots: [2, 4, 8]}}'.")
-    space: dict[str, Range | tuple[Any, ...]] = {}
-    faults = []
-    for key, domain in node.items():
-        where = f"search.space.{key}"
-        if key in GROUPS or any(name.startswith(f"{key}.") for name in known):
-            faults.append(f"{where}: must be one setting of the strategy; got a group of them. Launch one search for each, or name a setting.")
-        elif key not in known:
-            faults.append(f"{where}: must be a setting of the strategy; got an unknown key. {choose(str(key), known)}")
-        else:
-            try:
-                space[key] = _range(where, domain) if isinstance(domain, dict) else _choices(where, domain)
-            except ConfigError as error:
-                faults.append(str(error))
-    if faults:
-        raise ConfigError("\n".join(faults))
-    return space
-
-
-def _range(where: str, domain: Mapping[Any, Any]) -> Range:
-    strange = [key for key in domain if key not in Range._fields]
-    if strange:
-        raise ConfigError(f"{where}.{strange[0]}: must be low, high or log; got an unknown key. {choose(str(strange[0]), Range._fields)}")
-    for end in ("low", "high"):
-        if type(domain.get(end)) not in (int, float) or not math.isfinite(domain[end]):
-            raise ConfigError(f"{where}.{end}: must be a number; got {shown(domain.get(end))}. Use {{low: 1e-5, high: 1e-3, log: true}}.")
-    made = Range(domain["low"], domain["high"], _flag(f"{where}.log", domain.get("log", False)))
-    if made.low >= made.high:
-        raise ConfigError(f"{where}: low must be below high; got {made.low} and {made.high}. Exchange them, or leave the setting out.")
-    if made.log and made.low <= 0:
-        raise ConfigError(f"{where}: low must be above 0 where log is true; got {made.low}. Raise it, or use log: false.")
-    return made
-
-
-def _choices(where: str, values: Any) -> tuple[Any, ...]:
-    plain = isinstance(values, list) and all(value is None or type(value) in (bool, int, float, str) for value in values)
-    if not plain or len({repr(value) for value in values}) < max(2, len(values)):
-        raise ConfigError(f"{where}: must be a list of two or more different plain values, or {{low, high}}; got {shown(values)}. Use [20, 40, 60].")
-    return tuple(values)
 
 
 def _runs(node: Any) -> tuple[str, ...]:

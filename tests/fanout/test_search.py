@@ -18,10 +18,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 
-from vat.config import AlignSpec, Range, SearchSpec, read_search
+from vat.config import AlignSpec, SearchSpec, read_search
 from vat.errors import BackendError, ConfigError, DataError, MissingDependency
 from vat.fanout import search as module
 from vat.fanout.search import search
+from vat.fanout.space import Range
 from vat.fanout.sweep import run_points
 from vat.models.scripted import ScriptedModel
 from vat.programs.align import baseline_of, job_of

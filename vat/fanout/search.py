@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vat.analyse.table import checkpoint_line, interval, number, plain_table
-from vat.config import AlignSpec, Range, SearchSpec
+from vat.config import AlignSpec, SearchSpec
 from vat.errors import BackendError, ConfigError, DataError, MissingDependency, VatError, shown
 from vat.fanout.in_turn import in_turn
 from vat.fanout.on_ray import on_ray
 from vat.fanout.ray_cluster import connected
+from vat.fanout.space import Range
 from vat.fanout.sweep import run_points
 from vat.programs.align import baseline_of, job_of, preflight
 from vat.programs.record import settings_of
