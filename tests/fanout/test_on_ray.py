@@ -21,11 +21,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
 
-from tests.fanout.clusters import RayCluster, ray_cluster
+from tests.fanout.clusters import Node, RayCluster, ray_cluster
 from tests.fanout.faulty import CountedTiny, Faulty, RoomyModel
 from vat.config import AlignSpec, read
 from vat.errors import BackendError, ConfigError
@@ -358,6 +359,34 @@ def test_who_waits_for_a_node_that_is_gone_says_so_and_takes_the_next_one(
 
 def with_cluster(spec: AlignSpec, **settings: Any) -> AlignSpec:
     return replace(spec, cluster=replace(spec.cluster, **settings))
+
+
+def lose_its_head(node: Node) -> None:
+    """The process that holds a cluster together is gone at once."""
+    [head] = [child for child in psutil.Process(node.process.pid).children() if child.name() == "gcs_server"]
+    head.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("end", "says"), [(Node.stop, "has ended on this machine"), (lose_its_head, "has not answered for \\d+ s")])
+def test_a_cluster_that_is_gone_is_said_in_a_line_and_the_same_command_goes_on_where_there_is_one(
+    end: Callable[[Node], None], says: str, place: Callable[[], Place]
+) -> None:
+    at = place()
+    with ray_cluster("--num-cpus=1") as mortal:
+        points = ("-m", *SCRIPTED, f"replicate={','.join(map(str, range(40)))}", f"tracking.root={at.folder}")
+        command = [sys.executable, str(ROOT / "launch.py"), *points, f"cluster.address={mortal.address}"]
+        driver = subprocess.Popen(command, cwd=at.folder.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while not list(at.folder.glob("jobs/*/result.json")):
+            assert driver.poll() is None
+            time.sleep(0.1)
+        end(mortal.nodes[0])
+        _, errors = driver.communicate(timeout=120)
+    assert driver.returncode == 2, errors
+    assert re.search(rf"^cluster: Ray must be there until the sweep is done; got one that {says}\. What is done stays", errors, re.M)
+    assert {run.info.status for run in at.runs().values()} <= {"FINISHED", "KILLED"}
+    subprocess.run([sys.executable, str(ROOT / "launch.py"), *points], cwd=at.folder.parent, check=True, capture_output=True)
+    assert len(list(at.folder.glob("jobs/*/result.json"))) == 41
 
 
 NODES = [{"Resources": {"CPU": 2.0, "memory": 2.0**33}}, {"Resources": {"CPU": 1.0, "GPU": 1.0, "memory": 2.0**30}}]

@@ -20,7 +20,7 @@ from vat.config import AlignSpec
 from vat.errors import BackendError, VatError, shown
 from vat.fanout.in_turn import without_baseline
 from vat.fanout.plan import Step
-from vat.fanout.ray_cluster import alive, connected, demand_of, is_possible, refuse_impossible, require_shared
+from vat.fanout.ray_cluster import alive, answers, connected, demand_of, is_possible, refuse_impossible, require_shared
 from vat.fanout.view import View
 from vat.fanout.work import Fault, Outcome
 from vat.fanout.worker import attempt
@@ -29,7 +29,8 @@ from vat.programs.progress import progress_of
 from vat.track.runs import Runs
 
 LOOK_EVERY_S = 0.25
-NODES_EVERY_S = 10.0
+LOOK_AROUND_S, GONE_S = 5.0, 30.0
+"""How often we look what there is of the cluster, and how long it may be silent. Ray ends our process, without a word of ours, after 60 s."""
 HELD_S = 2.0
 """How long a job that another process holds is left alone."""
 GRACE_S = LEAVE_S + 10
@@ -59,7 +60,7 @@ def on_ray(steps: Sequence[Step], runs: Runs) -> Generator[tuple[Step, Outcome]]
     """Do jobs as soon as their baselines are there, the longest first.
 
     Raises:
-        BackendError: The cluster cannot be reached.
+        BackendError: The cluster cannot be reached, or is gone.
         ConfigError: Some job can never be done on it, or its nodes share no folder.
     """
     if not steps:
@@ -95,7 +96,7 @@ class _Tasks:
         self._runs, self._gpus_there = runs, gpus_there
         self._attempt = ray.remote(max_retries=0)(attempt)
         self._view = View(len(steps))
-        self._looked = self._shown = time.monotonic()
+        self._looked = self._shown = self._heard = time.monotonic()
 
     def outcomes(self) -> Generator[tuple[Step, Outcome]]:
         """Each job with its outcome, as it ends."""
@@ -111,7 +112,7 @@ class _Tasks:
                     if outcome := self._ended(task, ref):
                         yield self._settled(task, outcome)
                 self._stop_overdue()
-                self._say_who_is_stranded()
+                self._look_around()
                 if not self._there:
                     time.sleep(LOOK_EVERY_S)
                 self._show()
@@ -157,13 +158,15 @@ class _Tasks:
         self._there[ref] = task
 
     def _ended(self, task: _Task, ref: Any) -> Outcome | None:
-        """What became of an attempt; None if the job is to be tried again."""
+        """What became of an attempt; None if the job is to be tried again. Raises a BackendError if the cluster is gone."""
         import ray
 
         try:
             outcome: Outcome = ray.get(ref)
         except ray.exceptions.RayTaskError as error:
             outcome = Outcome(failure=shown(str(error.cause), 300), trace=str(error))
+        except ray.exceptions.LocalRayletDiedError as error:
+            raise BackendError(_gone("one that has ended on this machine")) from error
         except ray.exceptions.RayError as error:
             kind: Fault = "" if task.overdue else "memory" if isinstance(error, ray.exceptions.OutOfMemoryError) else "process"
             outcome = Outcome(failure=_fault(task, error), fault=kind)
@@ -217,11 +220,23 @@ class _Tasks:
         running = [(describe(task.spec).name, task.step.job.folder) for task in self._there.values() if _is_begun(task)]
         self._view.show(running, len(self._waiting) + len(self._there) - len(running))
 
-    def _say_who_is_stranded(self) -> None:
-        """Say of jobs that have not begun if the nodes that could do them are gone: they wait until one comes."""
-        if time.monotonic() - self._looked < NODES_EVERY_S:
+    def _look_around(self) -> None:
+        """Is the cluster still there, and for each job that has not begun a node that could do it? If not, jobs wait until one comes.
+
+        Raises:
+            BackendError: The cluster is gone.
+        """
+        now = time.monotonic()
+        if now - self._looked < LOOK_AROUND_S:
             return
-        self._looked, nodes = time.monotonic(), alive()
+        self._looked = now
+        if answers():
+            self._heard = now
+        elif now - self._heard > GONE_S:
+            raise BackendError(_gone(f"one that has not answered for {now - self._heard:.0f} s"))
+        else:
+            return
+        nodes = alive()
         for task in self._there.values():
             if task.spec.cluster.autoscaling or task.stranded or _is_begun(task):
                 continue
@@ -248,6 +263,10 @@ def _smaller(spec: AlignSpec) -> AlignSpec:
     with contextlib.suppress(VatError):
         return replace(spec, model=spec.model.smaller())
     return spec
+
+
+def _gone(found: str) -> str:
+    return f"cluster: Ray must be there until the sweep is done; got {found}. What is done stays on disk: run the same command again when it is up."
 
 
 def _fault(task: _Task, error: Exception) -> str:

@@ -118,6 +118,18 @@ def is_possible(demand: Mapping[str, float], nodes: Sequence[Mapping[str, Any]])
     return any(all(node["Resources"].get(name, 0) >= amount for name, amount in demand.items()) for node in nodes)
 
 
+def answers() -> bool:
+    """Whether the head of the cluster that we are connected to takes connections."""
+    import ray
+
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=REACH_S).close()
+    except OSError:
+        return False
+    return True
+
+
 def alive() -> list[Mapping[str, Any]]:
     """The nodes that are there now."""
     import ray
