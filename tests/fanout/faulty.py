@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -14,12 +15,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vat.align.base import State, Task
 from vat.align.steering import Steering
 from vat.models.base import Model
 from vat.models.scripted import ScriptedModel
 from vat.models.tiny.model import TinyModel
 from vat.settings import settings
+
+ROOM = 2**28
+"""Memory that a job which is short of it may still take, in bytes: enough for whatever else its process does meanwhile."""
 
 
 class UnpicklableError(Exception):
@@ -35,7 +41,14 @@ def _raises() -> None:
 
 
 def _memory() -> None:
-    raise MemoryError
+    """More than the process may have, which numpy finds out. The limit holds for no longer: Ray's own threads would die of it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM, hard))
+    try:
+        np.empty(2 * ROOM, dtype=np.uint8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _cannot_be_sent() -> None:

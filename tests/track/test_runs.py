@@ -11,9 +11,11 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from sqlalchemy.engine.default import DefaultDialect
 
 from vat.errors import BackendError, ConfigError, DataError
 from vat.track.job import Job
@@ -301,6 +303,50 @@ def test_a_sweep_that_shows_all_of_its_results_says_so_until_one_of_its_runs_is_
     Runs(where, "mine").close_sweep("FAILED")
     MlflowClient(tracking_uri=where.store_uri).delete_run(run_id)
     assert not Runs(where, "mine").shows(results)
+
+
+def test_a_run_that_was_interrupted_as_it_ended_is_mended_by_the_next_launch(tmp_path: Path) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+    run_id = Runs(where, None).publish(job, DESCRIPTION, RESULT)
+    client = MlflowClient(tracking_uri=where.store_uri)
+    client.set_tag(run_id, "vat.error", "1")
+    assert Runs(where, None).publish(job, DESCRIPTION, RESULT) == run_id
+    assert "vat.error" not in client.get_run(run_id).data.tags
+
+
+def test_an_interrupt_in_the_middle_of_a_write_does_not_lock_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, job = tracking(tmp_path), finished(tmp_path)
+    runs = Runs(where, None)
+    whole = DefaultDialect.do_executemany
+
+    def interrupted(self: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        whole(self, cursor, statement, *rest)
+        if "INTO params" in statement:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(DefaultDialect, "do_executemany", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:  # which keeps the traceback, as Python does for what is printed at the end
+        runs.publish(job, DESCRIPTION, RESULT)
+    assert caught.tb is not None
+    assert [run.info.status for run in all_runs(where)] == ["KILLED"]
+
+
+def test_a_run_that_a_server_has_made_twice_as_its_first_reply_was_lost_is_one(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, job = Tracking(root=str(tmp_path / "mlruns"), uri=server, experiment="twice"), finished(tmp_path)
+    made = MlflowClient.create_run
+
+    def twice(self: MlflowClient, *arguments: Any, **options: Any) -> Any:
+        made(self, *arguments, **options)
+        return made(self, *arguments, **options)
+
+    monkeypatch.setattr(MlflowClient, "create_run", twice)
+    runs = Runs(where, "mine")
+    runs.publish(job, DESCRIPTION, RESULT)
+    runs.close_sweep("FINISHED")
+    client = MlflowClient(tracking_uri=server)
+    found = client.search_runs([client.get_experiment_by_name("twice").experiment_id])
+    assert sorted((run.data.tags["vat.kind"], run.info.status) for run in found) == [("job", "FINISHED"), ("sweep", "FINISHED")]
 
 
 def test_a_sweep_whose_process_is_gone_is_no_longer_running(tmp_path: Path) -> None:

@@ -52,11 +52,9 @@ def connected(cluster: Cluster) -> Iterator[None]:
             _reach(cluster.address)
         import ray  # which reads its environment now
 
-        told_to_leave = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(address=cluster.address, include_dashboard=False if ours else None, logging_level=logging.ERROR, log_to_driver=False)
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, told_to_leave)  # Ray's own handler aborts the process
+            with _signals_kept():
+                ray.init(address=cluster.address, include_dashboard=False if ours else None, logging_level=logging.ERROR, log_to_driver=False)
         except ray.exceptions.RayError as error:
             raise RuntimeError(str(error)) from error
     except (OSError, RuntimeError, ValueError) as error:
@@ -67,6 +65,30 @@ def connected(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the block has ended: a Ray that has half begun would take our process down with it.
+
+    Ray's own handlers of SIGTERM are done away with: one of Python, and one of C++ that aborts three seconds later.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    import ray._private.utils
+
+    heard: list[int] = []
+    ray._private.utils.set_sigterm_handler = lambda handler: None
+    handlers = {number: signal.signal(number, lambda number, frame: heard.append(number)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if heard:
+            signal.alarm(0)  # that of the handler in C++, if it was the one to hear
+            raise KeyboardInterrupt
 
 
 def _reach(address: str) -> None:
@@ -159,15 +181,19 @@ def require_shared(folder: Path, nodes: Sequence[Mapping[str, Any]]) -> None:
             look = ray.remote(num_cpus=0, max_retries=0)(_looked)
             there = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
             refs = [look.options(scheduling_strategy=on).remote(str(probe), number) for number, on in enumerate(there)]
-            for node, ref in zip(nodes, refs, strict=True):
+            lost = set()
+            for number, (node, ref) in enumerate(zip(nodes, refs, strict=True)):
                 try:
                     wrong = ray.get(ref, timeout=LOOK_S)
                 except ray.exceptions.RayError as error:
+                    if node["NodeID"] not in {one["NodeID"] for one in alive()}:  # Ray took until now to see it
+                        lost.add(number)
+                        continue
                     wrong = f"nothing could be found out ({type(error).__name__})"
                 if wrong:
                     rule = f"tracking.root={folder}: must be a folder that all nodes share, with locks"
                     raise ConfigError(f"{rule}; got node {node['NodeManagerAddress']}, where {wrong}. Use a shared file system.")
-            if missing := [str(n) for n in range(len(nodes)) if not probe.with_name(f"{name}.{n}").is_file()]:
+            if missing := [n for n in range(len(nodes)) if n not in lost and not probe.with_name(f"{name}.{n}").is_file()]:
                 raise ConfigError(f"tracking.root={folder}: must be a folder that all nodes share; got {len(missing)} nodes unseen. Share it.")
     finally:
         for file in folder.glob(f"{name}*"):

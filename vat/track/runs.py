@@ -58,12 +58,14 @@ class Runs:
             BackendError: It cannot be reached.
         """
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines whenever a run ends
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # a server that is down is said in seconds, not in minutes
         from filelock import FileLock
         from mlflow import MlflowClient
 
         for noisy in ("alembic", "mlflow"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # prints a traceback of what it raises as well
         self._tracking, self.sweep = tracking, sweep
         with self._errors():
             tracking.folder.mkdir(parents=True, exist_ok=True)
@@ -240,6 +242,7 @@ class Runs:
             yield
         except BaseException as error:
             status = "FAILED" if isinstance(error, Exception) else "KILLED"
+            traceback.clear_frames(error.__traceback__)  # they may hold a write to a database half done, and with it everyone's lock
             with contextlib.suppress(Exception):  # the job's own error is what the user must see
                 self._client.set_tag(run_id, ERROR, shown(without_password(str(error)), 400))
                 if status == "FAILED" and not isinstance(error, VatError):
@@ -248,39 +251,53 @@ class Runs:
             raise
 
     def _shows(self, job: Job, digest: str) -> bool:
-        """Whether the job's run, as last seen, is finished with this result."""
+        """Whether the job's run, as last seen, is finished with this result; one that was interrupted as it ended may also bear an error."""
         run = self._known[job.key]
-        return bool(run.info.status == "FINISHED" and run.data.tags.get(RESULT) == digest)
+        return bool(run.info.status == "FINISHED" and run.data.tags.get(RESULT) == digest and ERROR not in run.data.tags)
+
+    @property
+    def _is_served(self) -> bool:
+        """Whether by a server, which keeps artifacts where it likes."""
+        return (self._tracking.uri or "").startswith(("http", "databricks"))
 
     def _open_experiment(self) -> str:
         found = self._client.get_experiment_by_name(self._tracking.experiment)
         if found is not None:
             return str(found.experiment_id)
-        server = (self._tracking.uri or "").startswith(("http", "databricks"))  # which keeps artifacts where it likes
-        place = None if server else (self._tracking.folder / "artifacts").as_uri()
+        place = None if self._is_served else (self._tracking.folder / "artifacts").as_uri()
         return str(self._client.create_experiment(self._tracking.experiment, artifact_location=place))
 
     def _open_sweep(self, name: str) -> tuple[str, str]:
         """The sweep's run, and what it says to show."""
-        found = self._search(f"tags.`{KIND}` = 'sweep' and tags.`{SWEEP}` = '{sweep_tag(name)}'")
-        if found:
+        condition = f"tags.`{KIND}` = 'sweep' and tags.`{SWEEP}` = '{sweep_tag(name)}'"
+        if found := self._search(condition):
             run_id = str(found[0].info.run_id)
             self._client.update_run(run_id, status="RUNNING")
             return run_id, str(found[0].data.tags.get(SHOWN, ""))
         tags = {KIND: "sweep", SWEEP: sweep_tag(name), NAME: name[:200]}
-        return str(self._client.create_run(self._experiment, tags=tags).info.run_id), ""
+        return str(self._made(condition, tags).info.run_id), ""
 
     def _run_of(self, job: Job, description: Description) -> str:
         if job.key not in self._known:
             tags = {KEY: job.key, KIND: description.kind, NAME: description.name} | ({PARENT: self._parent} if self._parent else {})
             found = self._search(f"tags.`{KEY}` = '{job.key}'")  # another process may have made it since this one began
-            self._known[job.key] = found[0] if found else self._client.create_run(self._experiment, tags=tags)
+            self._known[job.key] = found[0] if found else self._made(f"tags.`{KEY}` = '{job.key}'", tags)
         run = self._known[job.key]
         member = sweep_tag(self.sweep) if self.sweep else None
         if member and member not in run.data.tags:
             self._client.set_tag(run.info.run_id, member, "1")
             run.data.tags[member] = "1"
         return str(run.info.run_id)
+
+    def _made(self, condition: str, tags: Mapping[str, str]) -> Any:
+        """A new run, the only one for a condition. A server that goes away before it replies is asked again by MLflow's client, and has two then."""
+        made = self._client.create_run(self._experiment, tags=dict(tags))
+        if not self._is_served:
+            return made
+        *surplus, oldest = self._search(condition)
+        for run in surplus:
+            self._client.delete_run(run.info.run_id)
+        return oldest
 
     def _search(self, condition: str) -> list[Any]:
         found, token = [], None
