@@ -101,20 +101,19 @@ def _outcomes(plan: Plan, runs: Runs, work: Work) -> dict[str, Outcome]:
 
 def _print_tables(plan: Plan, rows: Sequence[dict[str, Any]], outcomes: Mapping[str, Outcome]) -> None:
     specs = [spec for spec, _ in plan.points]
-    states = {row["job"]: sorted(map(int, row.get("steps", {}))) for row in rows}
-    folders = {job.key: [job.step_folder(step) for step in states[job.key]] for _, job in plan.points}
-    tables = _tables(specs[0].tracking.folder, rows, folders)
+    tables = _tables(specs[0].tracking.folder, rows, {job.key: job for _, job in plan.points})
     print("\n" + "\n\n".join([tables, *_spent(plan.steps, outcomes), _where_to_look(specs[0])]), flush=True)
     for caveat in dict.fromkeys(spec.model.capabilities().caveat for spec in specs if spec.model.capabilities().caveat):
         print(f"Note: {caveat}", flush=True)
 
 
-def _tables(root: Path, rows: Sequence[dict[str, Any]], folders: Mapping[str, Sequence[Path]]) -> str:
+def _tables(root: Path, rows: Sequence[dict[str, Any]], jobs: Mapping[str, Job]) -> str:
     """All tables; kept by what they are made of, as those over many replicates take their time."""
     digest = hashlib.sha256(json.dumps([__version__, rows], sort_keys=True, default=str).encode()).hexdigest()[:16]
     kept = root / "sweeps" / f"{digest}.txt"
     if kept.is_file():
         return kept.read_text(encoding="utf-8")
+    folders = {row["job"]: [jobs[row["job"]].step_folder(step) for step in sorted(map(int, row.get("steps", {})))] for row in rows}
     tables = [trajectory_table(rows), closing_table(rows), *replicate_tables(rows, folders), equal_gain_table(rows, folders)]
     text = "\n\n".join(filter(None, tables))
     with whole_file(kept) as draft:
