@@ -361,6 +361,15 @@ def test_a_sweep_whose_process_is_gone_is_no_longer_running(tmp_path: Path) -> N
     assert status == {"gone": "KILLED", "held": "RUNNING", "elsewhere": "RUNNING"}, "the third is another machine's"
 
 
+def test_a_server_that_is_down_is_said_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    where = Tracking(root=str(tmp_path / "mlruns"), uri="http://me:secret@127.0.0.1:9", experiment="vat")
+    with pytest.raises(BackendError, match=r"^tracking\.uri: MLflow at http://… must take our runs; got .*run the same command again\.$") as caught:
+        Runs(where, "mine")
+    assert caught.value.retryable
+    assert "secret" not in str(caught.value)
+
+
 def test_a_run_whose_process_is_gone_is_no_longer_running_and_one_that_is_held_is_left_alone(tmp_path: Path) -> None:
     where, (gone, held, elsewhere) = tracking(tmp_path), [Job(tmp_path / "mlruns", {"a": n}) for n in range(3)]
     runs = Runs(where, None)
