@@ -18,9 +18,11 @@ from mlflow import MlflowClient
 from sqlalchemy.engine.default import DefaultDialect
 
 from vat.errors import BackendError, ConfigError, DataError
+from vat.track.experiment import without_password
 from vat.track.job import Job
-from vat.track.runs import Description, Runs, sweep_tag, without_password
+from vat.track.runs import Description, Runs
 from vat.track.settings import Tracking
+from vat.track.sweep_run import sweep_tag
 
 DESCRIPTION = Description("tiny · power -1", "job", {"value": "power", "shots": 4}, ("TemplateData", "abc123"), "a note")
 RESULT = {"steps": {"0": {"gain": 0.5, "nvat": 0.2, "gnd/power": None}, "10": {"gain": 0.6}}}

@@ -21,8 +21,9 @@ from vat.programs.align import describe, power_of, preflight, usage_of
 from vat.programs.equal_gain import equal_gain_table
 from vat.programs.progress import planned
 from vat.programs.replicates import false_discoveries, replicate_tables
+from vat.track.experiment import without_password
 from vat.track.job import Job
-from vat.track.runs import Runs, without_password
+from vat.track.runs import Runs
 
 Work = Callable[[Sequence[Step], Runs], Generator[tuple[Step, Outcome]]]
 """Does jobs, and yields each with its outcome as it ends."""

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import logging
-import os
 import re
 import tempfile
 import traceback
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from vat.errors import BackendError, DataError, MissingDependency, VatError, shown
+from vat.errors import BackendError, DataError, VatError, shown
 from vat.files import left_alone, whole_file
+from vat.track.experiment import Experiment, errors_of_mlflow, without_password
 from vat.track.job import Job
 from vat.track.points import KEY, log_points
 from vat.track.settings import Tracking
+from vat.track.sweep_run import KIND, NAME, SWEEP, SweepRun, digest_of, sweep_lock, sweep_tag
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-RESULT, KIND, SWEEP, ERROR, SHOWN = "vat.result", "vat.kind", "vat.sweep", "vat.error", "vat.shown"
-PARENT, NOTE, NAME = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runName"
+RESULT, ERROR = "vat.result", "vat.error"
+PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 
 
 class Description(NamedTuple):
@@ -37,17 +33,6 @@ class Description(NamedTuple):
     note: str
 
 
-def without_password(text: str) -> str:
-    """A text in which a URI may stand, without the name and password that the URI may hold. To be used before the text is cut."""
-    return re.sub(r"(password|token|key)=[^&\s'\"]+", r"\1=…", re.sub(r"//[^@\s]+@", "//…@", text))
-
-
-def sweep_tag(sweep: str) -> str:
-    """The tag that marks a run as part of a sweep: MLflow allows few characters in it, and not many."""
-    plain = re.sub(r"[^\w.: -]+", "_", sweep)
-    return f"sweep.{plain if len(plain) <= 100 else plain[:80] + hashlib.sha256(sweep.encode()).hexdigest()[:16]}"
-
-
 class Runs:
     """The runs of one experiment. `sweep`: name of the parent run, or None."""
 
@@ -57,46 +42,38 @@ class Runs:
         Raises:
             BackendError: It cannot be reached.
         """
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines whenever a run ends
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # a server that is down is said in seconds, not in minutes
         from filelock import FileLock
-        from mlflow import MlflowClient
 
-        for noisy in ("alembic", "mlflow"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
-        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # prints a traceback of what it raises as well
         self._tracking, self.sweep = tracking, sweep
-        with self._errors():
+        self._known: dict[str, Any] = {}
+        with errors_of_mlflow(tracking):
             tracking.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(tracking.folder / "mlflow.lock"):  # processes that make a fresh database, or a sweep's run, together spoil it
-                self._client: MlflowClient = MlflowClient(tracking_uri=tracking.store_uri)
-                self._experiment = self._open_experiment()
-                self._parent: str | None
-                self._parent, self._shown = self._open_sweep(sweep) if sweep else (None, "")
-        self._known: dict[str, Any] = {}
+                self._experiment = Experiment(tracking)
+                self._sweep_run = SweepRun(self._experiment, tracking, sweep) if sweep else None
+        self._client = self._experiment.client
 
     @contextlib.contextmanager
     def running(self, job: Job, description: Description) -> Iterator[None]:
         """The job's run is RUNNING inside the block; after an error it is FAILED, or KILLED if it was interrupted."""
-        with self._errors():
+        with self._experiment.errors():
             run_id = self._run_of(job, description)
         with self._marked(run_id):
-            with self._errors():
+            with self._experiment.errors():
                 self._client.update_run(run_id, status="RUNNING")
             yield
 
     def ended(self, job: Job, description: Description, status: Literal["FAILED", "KILLED"], why: str) -> None:
         """Mark the run of a job whose process could not do so itself."""
-        with self._errors():
+        with self._experiment.errors():
             run_id = self._run_of(job, description)
             self._client.set_tag(run_id, ERROR, shown(without_password(why), 400))
             self._client.set_terminated(run_id, status)
 
     def look_up(self) -> None:
         """Know all runs at once: much faster than one after the other, where many jobs are to be brought up to date."""
-        with self._errors():
-            self._known = {run.data.tags[KEY]: run for run in self._search(f"tags.`{KIND}` != 'sweep'")}
+        with self._experiment.errors():
+            self._known = {run.data.tags[KEY]: run for run in self._experiment.search(f"tags.`{KIND}` != 'sweep'")}
 
     def errors(self) -> dict[str, str]:
         """Job → what its run says it failed of, of those that did."""
@@ -105,8 +82,8 @@ class Runs:
 
     def end_orphans(self) -> None:
         """Mark as KILLED what still says RUNNING though the process that did it is gone: its job or sweep here is held by nobody."""
-        with self._errors():
-            for run in self._search(f"tags.`{KIND}` LIKE '%' and attributes.status = 'RUNNING'"):
+        with self._experiment.errors():
+            for run in self._experiment.search(f"tags.`{KIND}` LIKE '%' and attributes.status = 'RUNNING'"):
                 with self._left_alone(run.data.tags) as free:
                     if free and self._client.get_run(run.info.run_id).info.status == "RUNNING":
                         self._client.set_tag(run.info.run_id, ERROR, "its process is gone")
@@ -118,25 +95,11 @@ class Runs:
         if KEY in tags:
             with Job.left_alone(self._tracking.folder, tags[KEY]) as free:
                 yield free
-        elif (lock := self._lock_of(tags[SWEEP])).is_file():
+        elif (lock := sweep_lock(self._tracking, tags[SWEEP])).is_file():
             with left_alone(lock) as free:
                 yield free
         else:
             yield False
-
-    @contextlib.contextmanager
-    def sweeping(self) -> Iterator[None]:
-        """Inside the block this process holds the sweep, if there is one and no other process has it."""
-        if not self.sweep:
-            yield
-            return
-        lock = self._lock_of(sweep_tag(self.sweep))
-        lock.parent.mkdir(exist_ok=True)
-        with left_alone(lock):
-            yield
-
-    def _lock_of(self, tag: str) -> Path:
-        return self._tracking.folder / "sweeps" / f"{hashlib.sha256(tag.encode()).hexdigest()[:16]}.lock"
 
     def job_of(self, name: str) -> Job:
         """The finished job of a run, by the run's id or the job's key; if its folder is not on this machine, it is fetched from the run.
@@ -159,7 +122,7 @@ class Runs:
     def _fetched(self, run: Any) -> Job | None:
         """A job brought back from the artifacts of its run."""
         folder = self._tracking.folder / "jobs" / run.data.tags[KEY]
-        with self._errors(), tempfile.TemporaryDirectory() as place:
+        with self._experiment.errors(), tempfile.TemporaryDirectory() as place:
             for artifact in self._client.list_artifacts(run.info.run_id):
                 self._client.download_artifacts(run.info.run_id, artifact.path, place)
             ours = (path for path in Path(place).rglob("*") if re.fullmatch(r"(step-\d+/)?[^/]+", path.relative_to(place).as_posix()))
@@ -174,14 +137,14 @@ class Runs:
         """Bring the job's run up to date with its result; returns the run's id. The caller holds the job."""
         from mlflow.entities import Dataset, DatasetInput, Param, RunTag
 
-        digest = _digest(result)
-        with self._errors():
+        digest = digest_of(result)
+        with self._experiment.errors():
             run_id = self._run_of(job, description)
             if not self._shows(job, digest):  # not when this process began, but another one may have worked on the job since
                 self._known[job.key] = self._client.get_run(run_id)
             if self._shows(job, digest):
                 return run_id
-        with self._marked(run_id), self._errors():
+        with self._marked(run_id), self._experiment.errors():
             log_points(self._client, run_id, job.key, result)
             logged = self._known[job.key].data.params  # cannot be changed; the same job may go by another name, as a model's other path
             params = [Param(key, str(value)) for key, value in description.params.items() if key not in logged]
@@ -201,33 +164,30 @@ class Runs:
 
     def show(self, job: Job, result: Mapping[str, Any]) -> None:
         """Bring the points of a job's run up to date with what there is of its result. An MLflow that is away now gets them later."""
-        with contextlib.suppress(BackendError), self._errors():
+        with contextlib.suppress(BackendError), self._experiment.errors():
             log_points(self._client, self._known[job.key].info.run_id, job.key, result)
 
-    def close_sweep(self, status: Literal["FINISHED", "FAILED", "KILLED"], results: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        """Mark the parent run, if there is one, as ended; with the results of its jobs, if all of them are published."""
-        if self._parent:
-            with self._errors():
-                if results is not None:
-                    self._client.set_tag(self._parent, SHOWN, _digest_of_all(results))
-                self._client.set_terminated(self._parent, status)
+    @contextlib.contextmanager
+    def sweeping(self) -> Iterator[None]:
+        """Inside the block this process has the sweep, if there is one, unless another process has it already."""
+        with self._sweep_run.held() if self._sweep_run else contextlib.nullcontext():
+            yield
 
     def shows(self, results: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Whether the sweep's run says that these results, job → result, are published, all of them; and nobody has deleted one since."""
-        from mlflow.entities import ViewType
+        """Whether the sweep's run knows that these results, job → result, are published, all of them."""
+        return bool(self._sweep_run and self._sweep_run.shows(results))
 
-        if not self.sweep or self._shown != _digest_of_all(results):
-            return False
-        member = f"tags.`{sweep_tag(self.sweep)}` = '1'"
-        with self._errors():
-            return not self._client.search_runs([self._experiment], member, run_view_type=ViewType.DELETED_ONLY, max_results=1)
+    def close_sweep(self, status: Literal["FINISHED", "FAILED", "KILLED"], results: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """Mark the sweep's run, if there is one, as ended; with the results of its jobs, if all of them are published."""
+        if self._sweep_run:
+            self._sweep_run.close(status, results)
 
     def mark_front(self, search: str, jobs: Collection[str]) -> str:
         """Have the runs of these jobs of a search, and no others of it, bear the tag of its Pareto set; returns that tag."""
         member = sweep_tag(search)
         tag = member.replace("sweep.", "pareto.", 1)
-        with self._errors():
-            for run in self._search(f"tags.`{member}` = '1'"):
+        with self._experiment.errors():
+            for run in self._experiment.search(f"tags.`{member}` = '1'"):
                 wanted = run.data.tags[KEY] in jobs
                 if wanted and tag not in run.data.tags:
                     self._client.set_tag(run.info.run_id, tag, "1")
@@ -255,78 +215,14 @@ class Runs:
         run = self._known[job.key]
         return bool(run.info.status == "FINISHED" and run.data.tags.get(RESULT) == digest and ERROR not in run.data.tags)
 
-    @property
-    def _is_served(self) -> bool:
-        """Whether by a server, which keeps artifacts where it likes."""
-        return (self._tracking.uri or "").startswith(("http", "databricks"))
-
-    def _open_experiment(self) -> str:
-        found = self._client.get_experiment_by_name(self._tracking.experiment)
-        if found is not None:
-            return str(found.experiment_id)
-        place = None if self._is_served else (self._tracking.folder / "artifacts").as_uri()
-        return str(self._client.create_experiment(self._tracking.experiment, artifact_location=place))
-
-    def _open_sweep(self, name: str) -> tuple[str, str]:
-        """The sweep's run, and what it says to show."""
-        condition = f"tags.`{KIND}` = 'sweep' and tags.`{SWEEP}` = '{sweep_tag(name)}'"
-        if found := self._search(condition):
-            run_id = str(found[0].info.run_id)
-            self._client.update_run(run_id, status="RUNNING")
-            return run_id, str(found[0].data.tags.get(SHOWN, ""))
-        tags = {KIND: "sweep", SWEEP: sweep_tag(name), NAME: name[:200]}
-        return str(self._made(condition, tags).info.run_id), ""
-
     def _run_of(self, job: Job, description: Description) -> str:
         if job.key not in self._known:
-            tags = {KEY: job.key, KIND: description.kind, NAME: description.name} | ({PARENT: self._parent} if self._parent else {})
-            found = self._search(f"tags.`{KEY}` = '{job.key}'")  # another process may have made it since this one began
-            self._known[job.key] = found[0] if found else self._made(f"tags.`{KEY}` = '{job.key}'", tags)
+            tags = {KEY: job.key, KIND: description.kind, NAME: description.name} | ({PARENT: self._sweep_run.id} if self._sweep_run else {})
+            found = self._experiment.search(f"tags.`{KEY}` = '{job.key}'")  # another process may have made it since this one began
+            self._known[job.key] = found[0] if found else self._experiment.made(f"tags.`{KEY}` = '{job.key}'", tags)
         run = self._known[job.key]
-        member = sweep_tag(self.sweep) if self.sweep else None
+        member = self._sweep_run.tag if self._sweep_run else None
         if member and member not in run.data.tags:
             self._client.set_tag(run.info.run_id, member, "1")
             run.data.tags[member] = "1"
         return str(run.info.run_id)
-
-    def _made(self, condition: str, tags: Mapping[str, str]) -> Any:
-        """A new run, the only one for a condition. A server that goes away before it replies is asked again by MLflow's client, and has two then."""
-        made = self._client.create_run(self._experiment, tags=dict(tags))
-        if not self._is_served:
-            return made
-        *surplus, oldest = self._search(condition)
-        for run in surplus:
-            self._client.delete_run(run.info.run_id)
-        return oldest
-
-    def _search(self, condition: str) -> list[Any]:
-        found, token = [], None
-        while True:
-            page = self._client.search_runs([self._experiment], condition, max_results=1000, page_token=token)
-            found += list(page)
-            token = page.token
-            if not token:
-                return found
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import SQLAlchemyError
-
-        try:
-            yield
-        except ModuleNotFoundError as error:
-            raise MissingDependency(str(error.name), needed_by="tracking.uri", install=f"pip install {error.name}") from error
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            where = self._tracking.uri.split("://")[0] + "://…" if self._tracking.uri else Path(self._tracking.root) / "mlflow.db"
-            found = shown(without_password(str(error)))
-            rule = f"tracking.uri: MLflow at {where} must take our runs; got {found}"
-            raise BackendError(f"{rule}. What is done stays on disk: run the same command again.", retryable=True) from error
-
-
-def _digest(result: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(result, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _digest_of_all(results: Mapping[str, Mapping[str, Any]]) -> str:
-    return _digest({key: _digest(result) for key, result in results.items()})
