@@ -1,7 +1,7 @@
 """What a sweep costs beside its jobs: planning, Ray's own time a job, what is left of two cores, and a sweep that is done already.
 
 python benchmarks/sweep.py                          # plan, overhead, cores: about ten minutes
-python benchmarks/sweep.py finished                 # makes 1,000 finished jobs first: about a quarter of an hour
+python benchmarks/sweep.py finished [folder]        # makes 1,000 finished jobs first, half an hour, or takes those of an earlier time
 python benchmarks/sweep.py peer <its>/bin/python    # hydra-ray-launcher beside ours, from an environment where it is installed
 
 Overheads are those of jobs that are done already, so that nothing is left but what a sweep adds: the same jobs by Ray, by joblib's processes and
@@ -44,8 +44,8 @@ MANY, SOME, ROUNDS = 1000, 60, 3
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        if sys.argv[1:] == ["finished"]:
-            finished(Path(folder))
+        if sys.argv[1:2] == ["finished"]:
+            finished(Path(sys.argv[2] if sys.argv[2:] else folder).absolute())
         elif sys.argv[1:2] == ["peer"]:
             overhead(Path(folder))
             peer(Path(folder), sys.argv[2])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -122,6 +125,20 @@ def test_a_sweep_that_is_interrupted_leaves_no_run_running(compose: Compose, tmp
         run_points(points(compose), sweep="mine")
     assert {run.info.status for run in runs(tmp_path)} == {"KILLED"}
     assert len([run for run in runs(tmp_path) if "sweep.mine" in run.data.tags]) == 1, "also a run that did not finish belongs to its sweep"
+
+
+def test_a_clock_that_jumps_changes_nothing(compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, jumps = time.time, itertools.cycle((0, -86_400, 3_600, -7_200))
+    monkeypatch.setattr(time, "time", lambda: now() + next(jumps))
+    rows = run_points(points(compose), sweep="mine")
+    assert not any(row.get("failed") for row in rows)
+    np.testing.assert_equal(run_points(points(compose), sweep="mine"), rows)
+    results = [json.loads(file.read_text()) for file in (tmp_path / "mlruns" / "jobs").glob("*/result.json")]
+    assert len(results) == 5
+    assert all(0 <= result["seconds"] < 3_600 for result in results)
+    shown = {run.data.tags["vat.job_key"]: run.data.metrics for run in runs(tmp_path) if "vat.job_key" in run.data.tags}
+    assert {row["job"]: shown[row["job"]]["gain"] for row in rows} == {row["job"]: row["metrics"]["gain"] for row in rows}
+    assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
 
 
 KEEPS = ["tracking.experiment=other", "cluster.cpus=1", "sweep=named", "measure.tax.n_perm=199", "measure=[tax]", "elicit.max_missing=0.9"]
