@@ -361,6 +361,9 @@ def test_a_sweep_whose_process_is_gone_is_no_longer_running(tmp_path: Path) -> N
         Runs(where, None).end_orphans()
     status = {run.info.run_name: run.info.status for run in all_runs(where)}
     assert status == {"gone": "KILLED", "held": "RUNNING", "elsewhere": "RUNNING"}, "the third is another machine's"
+    assert [run.info.run_name for run in all_runs(where) if run.data.tags.get("vat.error") == "its process is gone"] == ["gone"]
+    Runs(where, "gone").close_sweep("FINISHED")
+    assert not [run for run in all_runs(where) if "vat.error" in run.data.tags]
 
 
 def test_a_server_that_is_down_is_said_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

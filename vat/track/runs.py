@@ -17,9 +17,9 @@ from vat.track.experiment import Experiment, errors_of_mlflow, without_password
 from vat.track.job import Job
 from vat.track.points import KEY, log_points
 from vat.track.settings import Tracking
-from vat.track.sweep_run import KIND, NAME, SWEEP, SweepRun, digest_of, sweep_lock, sweep_tag
+from vat.track.sweep_run import ERROR, KIND, NAME, SWEEP, SweepRun, digest_of, sweep_lock, sweep_tag
 
-RESULT, ERROR = "vat.result", "vat.error"
+RESULT = "vat.result"
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 
 

@@ -14,7 +14,7 @@ from vat.files import left_alone
 from vat.track.experiment import Experiment
 from vat.track.settings import Tracking
 
-KIND, SWEEP, SHOWN, NAME = "vat.kind", "vat.sweep", "vat.shown", "mlflow.runName"
+KIND, SWEEP, SHOWN, ERROR, NAME = "vat.kind", "vat.sweep", "vat.shown", "vat.error", "mlflow.runName"
 
 
 def sweep_tag(sweep: str) -> str:
@@ -42,6 +42,8 @@ class SweepRun:
         if found := experiment.search(condition):
             run = found[0]
             experiment.client.update_run(run.info.run_id, status="RUNNING")
+            if ERROR in run.data.tags:
+                experiment.client.delete_tag(run.info.run_id, ERROR)
         else:
             run = experiment.made(condition, {KIND: "sweep", SWEEP: self.tag, NAME: name[:200]})
         self.id = str(run.info.run_id)
