@@ -127,6 +127,34 @@ def read_status(cfg: DictConfig) -> StatusSpec:
 
 
 @dataclass(frozen=True)
+class ReportSpec:
+    """What the program `report` is to be about: a sweep, runs by id or job, or a condition of MLflow's."""
+
+    sweep: str | None
+    runs: tuple[str, ...]
+    filter: str | None
+    tracking: Tracking
+
+
+def read_report(cfg: DictConfig) -> ReportSpec:
+    """Validate a composed configuration of the program `report`. Raises as `read_measure`."""
+    readers: dict[str, Callable[[Any], Any]] = {"sweep": _text("sweep"), "runs": lambda node: _runs(node) if node else (), "filter": _text("filter")}
+    spec = ReportSpec(**_read(cfg, readers | {"tracking": partial(build, "tracking")}))
+    if sum((spec.sweep is not None, bool(spec.runs), spec.filter is not None)) != 1:
+        raise ConfigError("report: must be about one of sweep, runs and filter; got none, or several. Use sweep=table2.")
+    return spec
+
+
+def _text(name: str) -> Callable[[Any], str | None]:
+    def read(node: Any) -> str | None:
+        if node is None or (isinstance(node, str) and node.strip()):
+            return node
+        raise ConfigError(f"{name}: must be a text or null; got {shown(node)}. Quote it.")
+
+    return read
+
+
+@dataclass(frozen=True)
 class CleanSpec:
     """What the program `clean` is to remove of finished jobs: their weights, the parts of their answers; or only to tell what that is."""
 

@@ -84,6 +84,15 @@ def _clean(launch: Launch) -> bool:
     return True
 
 
+def _report(launch: Launch) -> bool:
+    from vat.config import read_report
+    from vat.programs.report import report
+
+    for spec in _read_all(launch, read_report):
+        report(spec)
+    return True
+
+
 def _search(launch: Launch) -> bool:
     from vat.config import read_search
     from vat.fanout.search import search
@@ -120,7 +129,7 @@ def _read_each(launch: Launch, read: Callable[[DictConfig], Spec]) -> tuple[list
 
 
 _PROGRAMS: dict[str, Callable[[Launch], bool]] = {
-    "align": _align, "search": _search, "measure": _measure, "status": _status, "clean": _clean,
+    "align": _align, "search": _search, "measure": _measure, "status": _status, "clean": _clean, "report": _report,
 }  # fmt: skip
 
 

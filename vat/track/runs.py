@@ -119,6 +119,35 @@ class Runs:
             raise DataError(f"run={name}: must be a finished run or job {where}; got none of that id. Take one from a closing table or from MLflow.")
         return job
 
+    def jobs_where(self, condition: str) -> list[Job]:
+        """The jobs, baselines apart, of the runs that meet a condition of MLflow's; what is not on this machine is fetched.
+
+        Raises:
+            DataError: MLflow cannot read the condition; or a run is not finished.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self._experiment.search(f"tags.`{KIND}` = 'job' and {condition}")
+        except MlflowException as error:
+            if error.error_code != "INVALID_PARAMETER_VALUE":
+                with self._experiment.errors():
+                    raise
+            rule = f"filter={shown(condition)}: must be a filter of MLflow; got {shown(str(error))}"
+            raise DataError(f"{rule}. Write it as \"params.model = 'tiny'\".") from error
+        unfinished = [run.info.run_name for run in found if run.info.status != "FINISHED"]
+        if unfinished:
+            rule = f"report: must be about finished runs; got {len(unfinished)} of {len(found)} that are not, as {unfinished[0]}"
+            raise DataError(f"{rule}. Launch their sweep again.")
+        self._known |= {run.data.tags[KEY]: run for run in found}
+        return [Job.of_key(self._tracking.folder, run.data.tags[KEY]) or self._here(run) for run in found]
+
+    def _here(self, run: Any) -> Job:
+        job = self._fetched(run)
+        if job is None:
+            raise DataError(f"run={run.info.run_id}: must have its files in MLflow or on this machine; got neither. Launch its job again.")
+        return job
+
     def _fetched(self, run: Any) -> Job | None:
         """A job brought back from the artifacts of its run."""
         folder = self._tracking.folder / "jobs" / run.data.tags[KEY]

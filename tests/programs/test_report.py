@@ -1,0 +1,101 @@
+"""`-cn report`: runs chosen in three ways from a real store, as tables in files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hydra import compose as composed
+from hydra import initialize_config_dir
+from mlflow import MlflowClient
+
+from vat.config import AlignSpec, ReportSpec, read, read_report
+from vat.errors import ConfigError, DataError
+from vat.fanout.sweep import run_points
+from vat.programs.align import job_of
+from vat.programs.report import report
+
+CONF = Path(__file__).parents[2] / "conf"
+QUICK = ("model=scripted", "data.limit=12", "measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a finished sweep of two jobs is kept."""
+    root = tmp_path_factory.mktemp("report") / "mlruns"
+    assert not any(row.get("failed") for row in run_points([point(root, "value=power"), point(root, "value=security")], sweep="mine & yours"))
+    return root
+
+
+def point(root: Path, *overrides: str) -> AlignSpec:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return read(composed("align", [f"tracking.root={root}", *QUICK, *overrides]))
+
+
+@pytest.fixture
+def asked(root: Path) -> Callable[..., ReportSpec]:
+    def made(*overrides: str) -> ReportSpec:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return read_report(composed("report", [f"tracking.root={root}", *overrides]))
+
+    return made
+
+
+@pytest.mark.parametrize("choice", ["sweep='mine & yours'", "filter=\"params.model = 'scripted'\""])
+def test_a_sweep_or_a_filter_becomes_a_table_with_a_row_a_job(
+    choice: str, asked: Callable[..., ReportSpec], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = report(asked(choice))
+    table = pd.read_csv(folder / "table2.csv", index_col="job")
+    jobs = [job_of(point(root, f"value={value}")) for value in ("power", "security")]
+    assert list(table.index) == [job.key for job in jobs]
+    for job in jobs:
+        result = job.result()
+        assert result is not None
+        assert table.loc[job.key, ["gain", "gain_low", "nvat", "nvat_null"]].tolist() == pytest.approx(
+            [result["steps"]["0"][name] for name in ("gain", "gain_low", "nvat", "nvat_null")], rel=1e-5
+        )
+    printed = capsys.readouterr().out
+    assert "efficient: the gain's 95% interval lies above 0" in printed
+    assert "its numbers mean nothing" in printed, "a caveat stands beside the numbers"
+    assert str(folder / "table2.tex") in printed
+
+
+def test_runs_are_named_by_job_or_run_and_each_choice_has_a_folder_of_its_own(asked: Callable[..., ReportSpec], root: Path) -> None:
+    key = job_of(point(root, "value=power")).key
+    client = MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
+    [run] = client.search_runs([client.get_experiment_by_name("vat").experiment_id], f"tags.`vat.job_key` = '{key}'")
+    folders = [report(asked(f"runs=['{name}']")) for name in (key, run.info.run_id)]
+    assert len(set(folders)) == 2
+    assert {tuple(pd.read_csv(folder / "table2.csv")["job"]) for folder in folders} == {(key,)}
+
+
+WRONG = {
+    "nothing": ([], ConfigError, "report: must be about one of sweep, runs and filter; got none, or several"),
+    "two": (["sweep=a", "runs=[b]"], ConfigError, "report: must be about one of"),
+    "sweep": (["sweep=yours"], DataError, "sweep=yours: must name finished runs of experiment vat; got none"),
+    "filter": (["filter='model is tiny'"], DataError, "filter='model is tiny': must be a filter of MLflow; got "),
+    "run": (["runs=[0123456789abcdef]"], DataError, "run=0123456789abcdef: must be a finished run or job"),
+    "a number": (["sweep=3"], ConfigError, "sweep: must be a text or null; got 3. Quote it."),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_cannot_be_reported_is_said_in_a_line(case: str, asked: Callable[..., ReportSpec]) -> None:
+    overrides, kind, says = WRONG[case]
+    with pytest.raises(kind) as caught:
+        report(asked(*overrides))
+    assert str(caught.value).startswith(says)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sweep_with_an_unfinished_run_is_refused(asked: Callable[..., ReportSpec], root: Path) -> None:
+    client = MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
+    experiment = client.get_experiment_by_name("vat").experiment_id
+    [run] = client.search_runs([experiment], f"tags.`vat.job_key` = '{job_of(point(root, 'value=security')).key}'")
+    client.set_terminated(run.info.run_id, "FAILED")
+    with pytest.raises(DataError, match=r"got 1 of 2 that are not, as scripted · security .*Launch their sweep again"):
+        report(asked("sweep='mine & yours'"))
+    client.set_terminated(run.info.run_id, "FINISHED")
