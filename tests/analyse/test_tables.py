@@ -72,4 +72,5 @@ def test_names_with_markup_are_escaped_and_the_csv_has_all_digits(tmp_path: Path
     assert "<script>" not in files[".html"]
     assert "&lt;script&gt;a_b&amp;c" in files[".html"]
     assert r"a\_b\&c" in files[".tex"]
+    assert r"What 5\% means." in files[".tex"]
     assert pd.read_csv(tmp_path / "table2.csv").loc[0, "gain_low"] == 1 / 3

@@ -77,9 +77,10 @@ def write(table: DataFrame, folder: Path, name: str, caption: str) -> list[Path]
     """The table as CSV with all digits, and as people read it as LaTeX and as a piece of HTML; the files."""
     from vat.files import whole_file
 
+    in_latex = caption.replace("%", r"\%")  # pandas escapes cells only
     texts = {
         f"{name}.csv": table.to_csv(),
-        f"{name}.tex": shown(table).to_latex(index=False, caption=caption, label=f"tab:{name}", escape=True),
+        f"{name}.tex": shown(table).to_latex(index=False, caption=in_latex, label=f"tab:{name}", escape=True),
         f"{name}.html": shown(table).to_html(index=False, escape=True, border=0, classes="table"),
     }
     for file, text in texts.items():
