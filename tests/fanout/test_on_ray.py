@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from vat.config import AlignSpec, read
 from vat.errors import BackendError, ConfigError
 from vat.fanout.on_ray import _Tasks, on_ray
 from vat.fanout.plan import Plan
-from vat.fanout.ray_cluster import _looked, demand_of, refuse_impossible
+from vat.fanout.ray_cluster import _looked, alive, connected, demand_of, refuse_impossible, require_shared
 from vat.fanout.sweep import run_points
 from vat.programs.align import baseline_of, job_of
 from vat.track.runs import Runs
@@ -503,3 +504,46 @@ def test_a_node_that_does_not_share_the_folder_is_found_before_anything_is_begun
     assert re.match(where, str(caught.value))
     assert not (at.folder / "jobs").exists()
     assert not [*at.folder.glob(".shared*")]
+
+
+@pytest.mark.slow
+def test_a_node_that_has_just_died_is_left_out_when_the_folder_is_looked_for(tmp_path: Path, cluster: RayCluster, compose: Compose) -> None:
+    with connected(with_cluster(compose(*SCRIPTED), address=cluster.address).cluster):
+        dead = {"NodeID": "ab" * 28, "NodeManagerAddress": "127.0.0.9"}
+        require_shared(tmp_path, [*alive(), dead])
+    assert not list(tmp_path.iterdir())
+
+
+BEGINS = """
+import os, signal, sys
+import ray._raylet
+from vat.config import read
+from vat.fanout.ray_cluster import connected
+from hydra import compose, initialize_config_dir
+
+def leave(*_):
+    raise KeyboardInterrupt
+
+class Core(ray._raylet.CoreWorker):
+    def __init__(self, *arguments, **options):
+        os.kill(os.getpid(), int(sys.argv[1]))
+
+signal.signal(signal.SIGTERM, leave)
+ray._raylet.CoreWorker = Core
+with initialize_config_dir(sys.argv[2], version_base="1.3"):
+    cluster = read(compose("align")).cluster
+try:
+    with connected(cluster):
+        sys.exit("went on")
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_told_to_leave_while_ray_begins_leaves_in_order(number: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", BEGINS, str(int(number)), str(ROOT / "conf")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 130, done.stderr
