@@ -161,7 +161,7 @@ BAD = {
         f"replicate {bad!r}": ({"replicate": bad}, f"replicate: must be 0, 1, 2 …; got {bad!r}. Use replicate=0.")
         for bad in (-1, 1.5, "a", True, None)
     },
-    "blank sweep": ({"sweep": " "}, "sweep: must be a name or null; got ' '. Use sweep=mysweep."),
+    "blank sweep": ({"sweep": " "}, "sweep: must be a text or null; got ' '. Use sweep=mysweep."),
 }  # fmt: skip
 
 

@@ -138,20 +138,20 @@ class ReportSpec:
 
 def read_report(cfg: DictConfig) -> ReportSpec:
     """Validate a composed configuration of the program `report`. Raises as `read_measure`."""
-    readers: dict[str, Callable[[Any], Any]] = {"sweep": _text("sweep"), "runs": lambda node: _runs(node) if node else (), "filter": _text("filter")}
+    readers: dict[str, Callable[[Any], Any]] = {
+        "sweep": partial(_text, "sweep", "mysweep"), "runs": lambda node: _runs(node) if node else (),
+        "filter": partial(_text, "filter", "\"params.model = 'tiny'\""),
+    }  # fmt: skip
     spec = ReportSpec(**_read(cfg, readers | {"tracking": partial(build, "tracking")}))
     if sum((spec.sweep is not None, bool(spec.runs), spec.filter is not None)) != 1:
         raise ConfigError("report: must be about one of sweep, runs and filter; got none, or several. Use sweep=table2.")
     return spec
 
 
-def _text(name: str) -> Callable[[Any], str | None]:
-    def read(node: Any) -> str | None:
-        if node is None or (isinstance(node, str) and node.strip()):
-            return node
-        raise ConfigError(f"{name}: must be a text or null; got {shown(node)}. Quote it.")
-
-    return read
+def _text(where: str, use: str, node: Any) -> str | None:
+    if node is None or (isinstance(node, str) and node.strip()):
+        return node
+    raise ConfigError(f"{where}: must be a text or null; got {shown(node)}. Use {where}={use}.")
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,8 @@ def read_search(cfg: DictConfig) -> SearchSpec:
         parts = _read(
             node if OmegaConf.is_dict(node) else OmegaConf.create({}),
             {
-                "name": _search_name, "trials": partial(_whole, "search.trials", 1), "at_once": partial(_whole, "search.at_once", 1),
+                "name": partial(_text, "search.name", "mysearch"),
+                "trials": partial(_whole, "search.trials", 1), "at_once": partial(_whole, "search.at_once", 1),
                 "seed": partial(_whole, "search.seed", 0), "space": partial(space_of, known),
             },
         )  # fmt: skip
@@ -250,12 +251,6 @@ def flag(name: str, node: Any) -> bool:
     if not isinstance(node, bool):
         raise ConfigError(f"{name}: must be true or false; got {shown(node)}. Set one of them.")
     return node
-
-
-def _search_name(name: object) -> str | None:
-    if name is None or (isinstance(name, str) and name.strip()):
-        return name
-    raise ConfigError(f"search.name: must be a name or null; got {shown(name)}. Use search.name=mysearch.")
 
 
 def _whole(where: str, least: int, number: object) -> int:
@@ -368,9 +363,11 @@ def _replicate_rule(replicate: object) -> list[str]:
 
 
 def _sweep_rule(sweep: object) -> list[str]:
-    if sweep is None or (isinstance(sweep, str) and sweep.strip()):
-        return []
-    return [f"sweep: must be a name or null; got {shown(sweep)}. Use sweep=mysweep."]
+    try:
+        _text("sweep", "mysweep", sweep)
+    except ConfigError as error:
+        return [str(error)]
+    return []
 
 
 _SCALAR_RULES = {"value": _value_rule, "direction": _direction_rule, "replicate": _replicate_rule, "sweep": _sweep_rule}

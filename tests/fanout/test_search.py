@@ -397,7 +397,7 @@ BAD = {
     "half a trial": (("search.trials=1.5", DOSES), "search.trials: must be 1, 2, 3 …; got 1.5. Use search.trials=1."),
     "none at once": (("search.at_once=0", DOSES), "search.at_once: must be 1, 2, 3 …; got 0. Use search.at_once=1."),
     "a seed below 0": (("search.seed=-1", DOSES), "search.seed: must be 0, 1, 2 …; got -1. Use search.seed=0."),
-    "a name that is none": (("search.name=''", DOSES), "search.name: must be a name or null; got ''. Use search.name=mysearch."),
+    "a name that is none": (("search.name=''", DOSES), "search.name: must be a text or null; got ''. Use search.name=mysearch."),
     "a name of a sweep": (("sweep=mine", DOSES), "sweep: a search is named by search.name; got 'mine'. Use that."),
     "nothing pushed": (
         ("strategy=none", DOSES),

@@ -78,7 +78,7 @@ WRONG = {
     "sweep": (["sweep=yours"], DataError, "sweep=yours: must name finished runs of experiment vat; got none"),
     "filter": (["filter='model is tiny'"], DataError, "filter='model is tiny': must be a filter of MLflow; got "),
     "run": (["runs=[0123456789abcdef]"], DataError, "run=0123456789abcdef: must be a finished run or job"),
-    "a number": (["sweep=3"], ConfigError, "sweep: must be a text or null; got 3. Quote it."),
+    "a number": (["sweep=3"], ConfigError, "sweep: must be a text or null; got 3. Use sweep=mysweep."),
 }
 
 
