@@ -84,7 +84,7 @@ def test_a_whole_configuration_becomes_one_record():
     spec = read(composed({"direction": -1, "replicate": 2, "sweep": "mine"}))
     assert (spec.value, spec.direction, spec.replicate, spec.sweep) == ("power", -1, 2, "mine")
     assert spec.strategy.shots == 4
-    parts = [*(getattr(spec, group) for group in GROUPS if group != "measure"), *spec.measures.values()]
+    parts = [*(getattr(spec, group) for group in CHOSEN if group != "measure"), *spec.measures.values()]
     assert all(type(part).__module__.startswith("vat.") for part in parts)
 
 

@@ -18,7 +18,7 @@ STAGES = ["theory", "data", "models", "elicit", "align"]
 ALLOWED = {
     "measure": {"measure"},
     "track": {"track"},
-    "analyse": {"analyse", "measure", "track"},
+    "analyse": {"analyse", "measure", "track", "theory"},
     "programs": {*STAGES, "measure", "track", "analyse", "programs", "config"},
     "fanout": {"models", "align", "programs", "track", "analyse", "fanout", "config"},
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
     from vat.align.base import Strategy
+    from vat.analyse.figures.base import Figure
     from vat.data.base import DataSource
     from vat.elicit.rating import RatingElicitation
     from vat.fanout.cluster import Cluster
@@ -38,9 +39,11 @@ GROUPS = {
     "measure": "vat.measure.base.Measure",
     "cluster": "vat.fanout.cluster.Cluster",
     "tracking": "vat.track.settings.Tracking",
+    "figure": "vat.analyse.figures.base.Figure",
 }
 """Each group of options and what its `_target_` must be a kind of."""
 SCALARS = ("value", "direction", "replicate", "sweep")
+_OF_A_POINT = tuple(group for group in GROUPS if group != "figure")
 _built: dict[str, Any] = {}
 
 
@@ -77,13 +80,13 @@ def read(cfg: DictConfig) -> AlignSpec:
     parts: dict[str, Any] = {}
     scalars: dict[str, Any] = {}
     for key in cfg:
-        if key not in {*GROUPS, *SCALARS, "shots", "hydra"}:
-            faults.append(f"{key!s}: must be a setting; got an unknown key. {choose(str(key), (*GROUPS, *SCALARS, 'shots'))}")
-    for key in (*GROUPS, *SCALARS):
+        if key not in {*_OF_A_POINT, *SCALARS, "shots", "hydra"}:
+            faults.append(f"{key!s}: must be a setting; got an unknown key. {choose(str(key), (*_OF_A_POINT, *SCALARS, 'shots'))}")
+    for key in (*_OF_A_POINT, *SCALARS):
         try:
             if key == "measure":
                 parts["measures"] = _build_each(key, _plain(cfg, key))
-            elif key in GROUPS:
+            elif key in _OF_A_POINT:
                 parts[key] = build(key, _plain(cfg, key))
             else:
                 scalars[key] = _plain(cfg, key)
@@ -128,11 +131,12 @@ def read_status(cfg: DictConfig) -> StatusSpec:
 
 @dataclass(frozen=True)
 class ReportSpec:
-    """What the program `report` is to be about: a sweep, runs by id or job, or a condition of MLflow's."""
+    """What the program `report` is to be about: a sweep, runs by id or job, or a condition of MLflow's; and its figures, name → figure."""
 
     sweep: str | None
     runs: tuple[str, ...]
     filter: str | None
+    figures: dict[str, Figure]
     tracking: Tracking
 
 
@@ -142,7 +146,8 @@ def read_report(cfg: DictConfig) -> ReportSpec:
         "sweep": partial(_text, "sweep", "mysweep"), "runs": lambda node: _runs(node) if node else (),
         "filter": partial(_text, "filter", "\"params.model = 'tiny'\""),
     }  # fmt: skip
-    spec = ReportSpec(**_read(cfg, readers | {"tracking": partial(build, "tracking")}))
+    parts = _read(cfg, readers | {"figure": partial(_build_each, "figure"), "tracking": partial(build, "tracking")})
+    spec = ReportSpec(parts["sweep"], parts["runs"], parts["filter"], parts["figure"], parts["tracking"])
     if sum((spec.sweep is not None, bool(spec.runs), spec.filter is not None)) != 1:
         raise ConfigError("report: must be about one of sweep, runs and filter; got none, or several. Use sweep=table2.")
     return spec

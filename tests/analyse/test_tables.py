@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from vat.analyse.study import Study
-from vat.analyse.tables import EFFICIENT, RISKY, shown, table2, write
+from vat.analyse.tables import EFFICIENT, RISKY, table2, write
+from vat.theory.file import TheoryFile
 
-FORM = {"direction": -1, "strategy": "steering", "replicate": 0, "note": "", "kind": "job"}
+THEORY = TheoryFile(path=str(Path(__file__).parents[2] / "vat" / "theory" / "schwartz.yaml")).load()
+FORM = {"settings": "", "direction": -1, "strategy": "steering", "replicate": 0, "note": "", "kind": "job"}
 
 
 def study(**jobs: dict[str, object]) -> Study:
@@ -21,7 +23,7 @@ def study(**jobs: dict[str, object]) -> Study:
         for statistic, found in ((name, x) for name, x in told.items() if isinstance(x, tuple)):
             row = dict(zip(("estimate", "low", "high", "null", "p"), found, strict=True))
             numbers.append({"job": job, "step": 0, "statistic": statistic, "value": None, "other": None, "ratings": "mode"} | row)
-    return Study(pd.DataFrame.from_dict(about, orient="index").rename_axis("job"), pd.DataFrame(numbers))
+    return Study(pd.DataFrame.from_dict(about, orient="index").rename_axis("job"), pd.DataFrame(numbers), THEORY, pd.DataFrame)
 
 
 def measured(gain: tuple[float, float], nvat_p: float, gini_p: float) -> dict[str, object]:
@@ -39,36 +41,37 @@ GAIN = {"up": (0.1, 0.3), "unsure": (-0.1, 0.3), "down": (-0.3, -0.1)}
 @pytest.mark.parametrize("case", MARKS)
 def test_a_row_is_marked_by_the_rule_that_stands_below_it(case: tuple[str, str, str]) -> None:
     gain, tax, gini = case
-    found = table2(study(a=measured(GAIN[gain], 0.001 if tax == "beyond" else 0.5, 0.01 if gini == "few" else 0.5)))
+    found = table2(study(a=measured(GAIN[gain], 0.001 if tax == "beyond" else 0.5, 0.01 if gini == "few" else 0.5))).data
     assert found.loc["a", "mark"] == MARKS[case]
 
 
 def test_marks_heed_the_false_discovery_rate_of_the_table_and_not_a_lucky_p() -> None:
     many = {f"j{n}": measured((0.1, 0.3), 0.04 if n == 0 else 0.9, 0.01) for n in range(10)}
-    found = table2(study(**many))
+    found = table2(study(**many)).data
     assert found.loc["j0", "nvat_q"] == pytest.approx(0.4)
     assert set(found["mark"]) == {EFFICIENT}
 
 
 def test_a_baseline_has_no_row_and_what_is_not_measured_is_missing_and_marks_nothing() -> None:
-    found = table2(study(a={"gain": (0.2, 0.1, 0.3, None, None)}, b={"kind": "baseline", "gain": (0.0, 0.0, 0.0, None, None)}))
+    table = table2(study(a={"gain": (0.2, 0.1, 0.3, None, None)}, b={"kind": "baseline", "gain": (0.0, 0.0, 0.0, None, None)}))
+    found = table.data
     assert list(found.index) == ["a"]
     assert found[["nvat", "nvat_p", "nvat_q", "gini"]].isna().all(axis=None)
     assert found.loc["a", "mark"] == ""
-    assert shown(found).loc["a", ["nvat", "q", "gini"]].tolist() == ["–"] * 3
+    assert table.shown.loc["a", ["nvat", "q", "gini"]].tolist() == ["–"] * 3
 
 
 def test_rows_stand_in_order_of_model_value_strategy_and_dose() -> None:
     one = measured((0.1, 0.3), 0.5, 0.5)
-    found = table2(study(a=one | {"shots": 8}, b=one | {"shots": 2}, c=one | {"model": "k"}, d=one | {"value": "hedonism", "shots": ""}))
-    assert list(found.index) == ["c", "d", "b", "a"]
-    assert shown(found)["shots"].tolist() == ["4", "", "2", "8"]
+    found = table2(study(a=one | {"shots": 8}, b=one | {"shots": 2}, c=one | {"model": "k"}, d=one | {"value": "hedonism", "shots": None}))
+    assert list(found.data.index) == ["c", "b", "a", "d"], "values in the theory's order"
+    assert found.shown["shots"].tolist() == ["4", "2", "8", ""]
 
 
 def test_names_with_markup_are_escaped_and_the_csv_has_all_digits(tmp_path: Path) -> None:
     risky = measured((1 / 3, 2 / 3), 0.5, 0.5) | {"model": "<script>a_b&c"}
     table = table2(study(a=risky))
-    files = {path.suffix: path.read_text() for path in write(table, tmp_path, "table2", "What 5% means.")}
+    files = {path.suffix: path.read_text(errors="replace") for path in write(table._replace(caption="What 5% means."), tmp_path)}
     assert "<script>" not in files[".html"]
     assert "&lt;script&gt;a_b&amp;c" in files[".html"]
     assert r"a\_b\&c" in files[".tex"]

@@ -91,7 +91,7 @@ def test_a_state_measured_again_has_the_same_numbers_and_files_bit_for_bit(
     for name in ("gain", "gnd/order", "nvat_p", "nvat_expected", "circle", "wave", "amplification", "agreement_kendall", "agreement_items"):
         assert np.isfinite(numbers[name]), name
     kept = files(tmp_path)
-    assert set(kept) == {"judgements.parquet", "state.json", "states.csv", "measures.csv", "coupling.csv", "coupling.png", "cases.csv"}
+    assert set(kept) == {"judgements.parquet", "state.json", "states.csv", "measures.csv", "coupling.csv", "cases.csv"}
     for name in kept.keys() - {"judgements.parquet", "state.json"}:
         (tmp_path / name).write_text("of another year")
     np.testing.assert_equal(measured(tmp_path, measures), numbers)

@@ -14,10 +14,12 @@ from mlflow import MlflowClient
 from vat.config import AlignSpec, ReportSpec, read, read_report
 from vat.errors import ConfigError, DataError
 from vat.fanout.sweep import run_points
-from vat.programs.align import job_of
+from vat.programs.align import describe, job_of
 from vat.programs.report import report
+from vat.track.runs import Runs
 
 CONF = Path(__file__).parents[2] / "conf"
+FORMS = ("csv", "parquet", "tex", "html")
 QUICK = ("model=scripted", "data.limit=12", "measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99")
 
 
@@ -48,9 +50,9 @@ def test_a_sweep_or_a_filter_becomes_a_table_with_a_row_a_job(
     choice: str, asked: Callable[..., ReportSpec], root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = report(asked(choice))
-    table = pd.read_csv(folder / "table2.csv", index_col="job")
-    jobs = [job_of(point(root, f"value={value}")) for value in ("power", "security")]
-    assert list(table.index) == [job.key for job in jobs]
+    table = pd.read_csv(folder / "tables" / "table2.csv", index_col="job")
+    jobs = [job_of(point(root, f"value={value}")) for value in ("security", "power")]
+    assert list(table.index) == [job.key for job in jobs], "in the theory's order"
     for job in jobs:
         result = job.result()
         assert result is not None
@@ -60,7 +62,10 @@ def test_a_sweep_or_a_filter_becomes_a_table_with_a_row_a_job(
     printed = capsys.readouterr().out
     assert "efficient: the gain's 95% interval lies above 0" in printed
     assert "its numbers mean nothing" in printed, "a caveat stands beside the numbers"
-    assert str(folder / "table2.tex") in printed
+    assert str(folder / "index.html") in printed
+    assert {path.name for path in (folder / "tables").iterdir()} >= {f"{name}.{form}" for name in ("table2", "robustness") for form in FORMS}
+    assert {path.name for path in (folder / "figures").iterdir()} >= {f"couplings.{form}" for form in ("pdf", "svg", "png", "csv", "parquet")}
+    assert {path.name for path in (folder / "couplings").iterdir()} == {f"{job.key}-step-0.graphml" for job in jobs}
 
 
 def test_runs_are_named_by_job_or_run_and_each_choice_has_a_folder_of_its_own(asked: Callable[..., ReportSpec], root: Path) -> None:
@@ -69,7 +74,7 @@ def test_runs_are_named_by_job_or_run_and_each_choice_has_a_folder_of_its_own(as
     [run] = client.search_runs([client.get_experiment_by_name("vat").experiment_id], f"tags.`vat.job_key` = '{key}'")
     folders = [report(asked(f"runs=['{name}']")) for name in (key, run.info.run_id)]
     assert len(set(folders)) == 2
-    assert {tuple(pd.read_csv(folder / "table2.csv")["job"]) for folder in folders} == {(key,)}
+    assert {tuple(pd.read_csv(folder / "tables" / "table2.csv")["job"]) for folder in folders} == {(key,)}
 
 
 WRONG = {
@@ -92,10 +97,11 @@ def test_what_cannot_be_reported_is_said_in_a_line(case: str, asked: Callable[..
 
 
 def test_a_sweep_with_an_unfinished_run_is_refused(asked: Callable[..., ReportSpec], root: Path) -> None:
-    client = MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
-    experiment = client.get_experiment_by_name("vat").experiment_id
-    [run] = client.search_runs([experiment], f"tags.`vat.job_key` = '{job_of(point(root, 'value=security')).key}'")
-    client.set_terminated(run.info.run_id, "FAILED")
+    specs = [point(root, f"value={value}") for value in ("power", "security")]
+    runs = Runs(specs[0].tracking, None)
+    with pytest.raises(RuntimeError), runs.running(job_of(specs[1]), describe(specs[1])):
+        raise RuntimeError("done again, for other measures say, and failed")
     with pytest.raises(DataError, match=r"got 1 of 2 that are not, as scripted · security .*Launch their sweep again"):
         report(asked("sweep='mine & yours'"))
-    client.set_terminated(run.info.run_id, "FINISHED")
+    run_points(specs, sweep="mine & yours")
+    report(asked("sweep='mine & yours'", "figure=[radar]"))

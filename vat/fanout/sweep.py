@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vat import __version__
+from vat.analyse.study import study_of
 from vat.analyse.table import closing_table, described, trajectory_table
 from vat.config import AlignSpec
 from vat.errors import ConfigError
@@ -71,7 +72,7 @@ def run_points(
             raise
         failed = any(outcome.failure for outcome in outcomes.values())
         results = {key: outcome.result for key, outcome in outcomes.items() if outcome.result is not None}
-        runs.close_sweep("FAILED" if failed else "FINISHED", None if failed else results)
+        runs.close_sweep("FAILED" if failed else "FINISHED", None if failed else results, lambda jobs, folder: study_of(jobs).save(folder))
     rows = [_row(spec, job, outcomes.get(job.key, Outcome())) for spec, job in plan.points]
     rows = [row | {"settings": text} for row, text in zip(rows, settings or [""] * len(rows), strict=True)]
     rows = [row | {"q": q} for row, q in zip(rows, false_discoveries(rows), strict=True)]

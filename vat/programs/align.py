@@ -20,6 +20,7 @@ from vat.errors import BackendError, DataError, VatError
 from vat.measure.base import Measure
 from vat.measure.power import smallest_detectable_gain, smallest_detectable_tax
 from vat.models.base import Progress
+from vat.programs.job_page import draw_page
 from vat.programs.progress import PROGRESS, counter
 from vat.programs.record import About, is_recorded, measured_again, record, settings_of
 from vat.theory.file import TheoryFile
@@ -50,6 +51,7 @@ def align(spec: AlignSpec, runs: Runs, *, wait: bool = True) -> Mapping[str, Any
                     result = measured_again(job, result, _measures(spec))
                 else:
                     result = job.finish(_judged_and_measured(spec, job, description, runs))
+        draw_page(job, result)
         runs.publish(job, description, result)
         (job.folder / PROGRESS).unlink(missing_ok=True)
         return taken(spec, job, result)

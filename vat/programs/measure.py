@@ -9,6 +9,7 @@ from typing import Any
 from vat.analyse.table import closing_table, described
 from vat.config import MeasureSpec
 from vat.errors import DataError
+from vat.programs.job_page import draw_page
 from vat.programs.progress import counter
 from vat.programs.record import measured_again
 from vat.track.runs import Description, Runs
@@ -42,6 +43,7 @@ def measure_again(specs: Sequence[MeasureSpec]) -> list[dict[str, Any]]:
                     raise DataError(f"run={name}: must be finished by this version of vat; got a job that is not. Launch it again.")
                 description = Description(**result["description"])
                 result = measured_again(job, result, spec.measures if description.kind == "job" else {})
+                draw_page(job, result)
                 runs.publish(job, description, result)
             rows.append(described(description.params) | {"job": job.key, "metrics": result["steps"][max(result["steps"], key=int)]})
             progress(1)

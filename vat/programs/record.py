@@ -4,7 +4,7 @@ judgements.parquet  answers after, and before beside them; one row a probe
 state.json          which value was pushed which way, and the theory
 states.csv          value states by scene
 measures.csv        the tidy table: every estimate with its uncertainty
-coupling.csv, .png  the coupling matrix
+coupling.csv        the coupling matrix
 cases.csv           where values moved most, per unit of gain
 
 Shapes: S scenes, V values.
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vat.analyse.heatmap import draw_coupling
 from vat.elicit.states import paired_items, paired_states, rating_array, value_states
 from vat.errors import DataError
 from vat.files import whole_file
@@ -29,7 +28,7 @@ from vat.measure.coupling import coupling_matrix
 from vat.measure.gain import column_means
 from vat.measure.tidy import Row, metrics
 from vat.theory.base import Theory, theory_of, theory_tree
-from vat.track.job import Job
+from vat.track.job import PAGE, Job
 from vat.types import Floats, Judgements, Probe
 
 if TYPE_CHECKING:
@@ -91,6 +90,7 @@ def measured_again(job: Job, result: Mapping[str, Any], measures: Mapping[str, M
     """Measure every state of a finished job, whole or not at all; returns its new result. The caller holds the job. Raises as `measured`."""
     found = {step: _measured(job.step_folder(int(step)), measures) for step in result["steps"]}
     job.finish({**result, "measures": None})  # cut short from here on, the tables belong to no settings
+    (job.folder / PAGE).unlink(missing_ok=True)
     for _, write in found.values():
         write()
     return job.finish({**result, "steps": {step: numbers for step, (numbers, _) in found.items()}, "measures": settings_of(measures)})
@@ -121,6 +121,7 @@ def _measured(folder: Path, measures: Mapping[str, Measure]) -> tuple[dict[str, 
     headline = {name for measure in measures.values() for name in measure.headline}
     numbers |= {f"{name}_expected": x for name, x in metrics(row for which, row in rows if which == "expected" and row.statistic in headline).items()}
     tables["measures.csv"] = {name: [getattr(row, name) for _, row in rows] for name in Row._fields} | {"ratings": [which for which, _ in rows]}
+    tables["coupling.csv"] = _coupling(shifted)
     tables["states.csv"] = _states(table, about.theory, {"pre": shifted.pre_SV, "post": shifted.post_SV})
 
     def write() -> None:
@@ -128,7 +129,6 @@ def _measured(folder: Path, measures: Mapping[str, Measure]) -> tuple[dict[str, 
             stale.unlink()
         for name, columns in tables.items():
             _write(folder / name, columns)
-        _write_coupling(folder, about, shifted, numbers)
 
     return numbers, write
 
@@ -203,16 +203,7 @@ def _write(path: Path, columns: Columns) -> None:
         pd.DataFrame(columns).to_csv(draft, index=False, float_format="%.6g")
 
 
-def _write_coupling(folder: Path, about: About, shifted: Shifted, numbers: Mapping[str, float]) -> None:
-    import pandas as pd
-
-    values, coupling_VV = list(shifted.values), coupling_matrix(shifted.post_SV - shifted.pre_SV)
-    with whole_file(folder / "coupling.csv") as draft:
-        pd.DataFrame(coupling_VV, index=values, columns=values).to_csv(draft, float_format="%.6g")
-    tax = ""
-    if {"gain", "nvat"} <= numbers.keys():
-        gain = "gain {gain:+.3f} [{gain_low:+.3f}, {gain_high:+.3f}]"
-        tax = f"{gain}   nvat {{nvat:.3f}}, by chance {{nvat_null:.3f}}, p {{nvat_p:.4f}}   ".format(**numbers)
-    caption = "\n".join(filter(None, (f"{tax}N = {len(shifted.pre_SV)} scenes", about.caveat)))
-    with whole_file(folder / "coupling.png") as draft:
-        draw_coupling(draft, coupling_VV, values, title=about.name, caption=caption, target=about.value)
+def _coupling(shifted: Shifted) -> Columns:
+    """The matrix, a row and a column a value."""
+    coupling_VV = coupling_matrix(shifted.post_SV - shifted.pre_SV)
+    return {"": shifted.values} | {value: tuple(coupling_VV[:, v]) for v, value in enumerate(shifted.values)}

@@ -1,47 +1,120 @@
-"""The program `report`: finished runs as the papers' tables. Everything is drawn from what the jobs have left; no model is needed."""
+"""The program `report`: finished runs as the papers' tables and figures, on one page. Everything is drawn from what the jobs have left."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import shutil
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from vat.analyse.study import Study, study_of
-from vat.analyse.tables import RULE, shown, table2, write
+from vat.analyse.figures.base import Drawn, drawn
+from vat.analyse.graph import write_graphs
+from vat.analyse.page import how_it_was_made, page_of
+from vat.analyse.study import Study, saved_study, study_of
+from vat.analyse.style import Look
+from vat.analyse.summary import summary
+from vat.analyse.tables import jobs_table, printed, robustness, table2, write
 from vat.config import ReportSpec
 from vat.errors import DataError
-from vat.track.job import Job
+from vat.files import whole_file
+from vat.programs.progress import counter
+from vat.track.experiment import without_password
 from vat.track.runs import Runs
 from vat.track.sweep_run import sweep_tag
 
-CAPTION = "Gain, tax and its concentration of each job's last state, with 95% intervals and what each would be by chance. "
+CASES = "cases.json"
 
 
 def report(spec: ReportSpec) -> Path:
-    """Write the tables into a folder of their own under tracking.root, and print the first; returns that folder.
+    """Write page, tables, figures and graphs into a folder of their own under tracking.root, and log them to MLflow; returns that folder.
 
     Raises:
         ConfigError: Nothing is kept there.
         DataError: There is no such run, one is not finished, or they cannot be compared.
     """
     spec.tracking.require()
-    study = study_of(_chosen(spec))
+    runs = Runs(spec.tracking, None)
+    study = _chosen(spec, runs)
     folder = spec.tracking.folder / "reports" / _name(spec)
-    table = table2(study)
-    files = write(table, folder, "table2", CAPTION + RULE)
-    print("\n".join([shown(table).to_string(index=False), "", RULE, *_caveats(study), "", *map(str, files)]), flush=True)
+    folder.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as place:  # what was there stays until all of the new is
+        said = _written(spec, study, Path(place) / folder.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        (Path(place) / folder.name).rename(folder)
+    run = runs.keep_report(folder, folder.name, spec.sweep)
+    where = [f"Page: {folder / 'index.html'}", f"Tables, figures and graphs beside it; in MLflow they are artifacts of run {run}"]
+    print("\n".join(["", *said, "", *where]), flush=True)
     return folder
 
 
-def _chosen(spec: ReportSpec) -> list[Job]:
-    runs = Runs(spec.tracking, None)
+def _written(spec: ReportSpec, study: Study, folder: Path) -> list[str]:
+    """Write all files of a report; returns what is worth saying of it."""
+    main, *others = tables = [table2(study), robustness(study)]
+    in_the_end = jobs_table(study)
+    for table in (*tables, in_the_end):
+        write(table, folder / "tables")
+    write_graphs(study, folder / "couplings")
+    figures: list[Drawn] = []
+    with counter("report", len(spec.figures), unit="figures") as progress:
+        for name, figure in spec.figures.items():
+            figures.append(drawn(name, figure, study, Look.of(study), folder / "figures"))
+            progress(1, name)
+    made = how_it_was_made(study) | {"Runs": f"{_about(spec)}, of experiment {spec.tracking.experiment} in {_where(spec)}"}
+    found = summary(study, main.data)
+    page = page_of(
+        study, title=_title(spec), summary=found, tables=[main, *others], figures=figures, cases=_cases(spec, study), how_it_was_made=made,
+        made_tables=[in_the_end],
+    )  # fmt: skip
+    with whole_file(folder / "index.html") as draft:
+        draft.write_text(page, encoding="utf-8")
+    notes = [f"Note: {note}" for note in dict.fromkeys(study.jobs["note"].dropna()) if note]
+    return [*found, "", printed(main), "", main.caption, *notes]
+
+
+def _chosen(spec: ReportSpec, runs: Runs) -> Study:
     if spec.runs:
-        return [runs.job_of(name) for name in spec.runs]
+        return study_of([runs.job_of(name) for name in spec.runs])
+    if spec.sweep:
+        with tempfile.TemporaryDirectory() as place:
+            kept = runs.study_of(spec.sweep, Path(place))
+            if kept is not None:
+                study = saved_study(kept)
+                assert study.states is not None  # read while it is there
+                return study
     condition = f"tags.`{sweep_tag(spec.sweep)}` = '1'" if spec.sweep else str(spec.filter)
     if jobs := runs.jobs_where(condition):
-        return jobs
-    what = f"sweep={spec.sweep}" if spec.sweep else f"filter={spec.filter}"
-    raise DataError(f"{what}: must name finished runs of experiment {spec.tracking.experiment}; got none. See -cn status, or MLflow.")
+        return study_of(jobs)
+    raise DataError(f"{_about(spec)}: must name finished runs of experiment {spec.tracking.experiment}; got none. See -cn status, or MLflow.")
+
+
+def _cases(spec: ReportSpec, study: Study) -> list[Mapping[str, Any]]:
+    """The case studies that jobs keep, those of the last state of each."""
+    found: list[Mapping[str, Any]] = []
+    for job in dict.fromkeys(study.points["job"]):
+        if files := sorted((spec.tracking.folder / "jobs" / job / "steps").glob(f"*/{CASES}")):
+            told: dict[str, Any] = json.loads(files[-1].read_text(encoding="utf-8"))
+            found.append(told | {"name": study.jobs.loc[job, "name"]})
+    return found
+
+
+def _about(spec: ReportSpec) -> str:
+    if spec.sweep:
+        return f"sweep={spec.sweep}"
+    return f"runs=[{','.join(spec.runs)}]" if spec.runs else f"filter={spec.filter}"
+
+
+def _title(spec: ReportSpec) -> str:
+    if spec.sweep:
+        return f"Sweep {spec.sweep}"
+    return f"Runs {', '.join(spec.runs)}" if spec.runs else f"Runs where {spec.filter}"
+
+
+def _where(spec: ReportSpec) -> str:
+    return without_password(spec.tracking.store_uri.removesuffix("?timeout=60"))
 
 
 def _name(spec: ReportSpec) -> str:
@@ -49,7 +122,3 @@ def _name(spec: ReportSpec) -> str:
     if spec.sweep and re.fullmatch(r"[\w.-]{1,60}", spec.sweep):
         return spec.sweep
     return hashlib.sha256(repr((spec.sweep, spec.runs, spec.filter)).encode()).hexdigest()[:16]
-
-
-def _caveats(study: Study) -> list[str]:
-    return [f"Note: {note}" for note in dict.fromkeys(study.jobs["note"]) if note]

@@ -14,6 +14,7 @@ from vat.errors import DataError
 from vat.files import left_alone, whole_file
 from vat.track.store import PartStore, tokens_in
 
+PAGE = "page.html"
 RESULT_VERSION = 1
 """Raised when the same settings give other results than before; old jobs are then no longer taken for done."""
 
@@ -35,6 +36,7 @@ class Job:
     answers/<name>/ the model's answers, in parts, as they come
     steps/<step>/   judgements, value states, coupling, figure of each measured state
     result.json     the numbers; written last: the job is done when it is there
+    page.html       the numbers as figures, for people
     lock            held by the process that works on the job, for its life
     """
 

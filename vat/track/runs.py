@@ -7,19 +7,20 @@ import json
 import re
 import tempfile
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from vat.errors import BackendError, DataError, VatError, shown
 from vat.files import left_alone, whole_file
 from vat.track.experiment import Experiment, errors_of_mlflow, without_password
-from vat.track.job import Job
+from vat.track.job import PAGE, Job
 from vat.track.points import KEY, log_points
 from vat.track.settings import Tracking
-from vat.track.sweep_run import ERROR, KIND, NAME, SWEEP, SweepRun, digest_of, sweep_lock, sweep_tag
+from vat.track.sweep_run import ERROR, KIND, NAME, SWEEP, SweepRun, digest_of, forget_studies, run_of_sweep, saved_study, sweep_lock, sweep_tag
 
 RESULT = "vat.result"
+REPORT = "vat.report"
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 
 
@@ -60,6 +61,7 @@ class Runs:
             run_id = self._run_of(job, description)
         with self._marked(run_id):
             with self._experiment.errors():
+                forget_studies(self._experiment, self._known[job.key].data.tags)
                 self._client.update_run(run_id, status="RUNNING")
             yield
 
@@ -73,7 +75,7 @@ class Runs:
     def look_up(self) -> None:
         """Know all runs at once: much faster than one after the other, where many jobs are to be brought up to date."""
         with self._experiment.errors():
-            self._known = {run.data.tags[KEY]: run for run in self._experiment.search(f"tags.`{KIND}` != 'sweep'")}
+            self._known = {run.data.tags[KEY]: run for run in self._experiment.search(f"tags.`{KEY}` LIKE '%'")}
 
     def errors(self) -> dict[str, str]:
         """Job → what its run says it failed of, of those that did."""
@@ -95,7 +97,7 @@ class Runs:
         if KEY in tags:
             with Job.left_alone(self._tracking.folder, tags[KEY]) as free:
                 yield free
-        elif (lock := sweep_lock(self._tracking, tags[SWEEP])).is_file():
+        elif SWEEP in tags and (lock := sweep_lock(self._tracking, tags[SWEEP])).is_file():
             with left_alone(lock) as free:
                 yield free
         else:
@@ -138,9 +140,32 @@ class Runs:
         unfinished = [run.info.run_name for run in found if run.info.status != "FINISHED"]
         if unfinished:
             rule = f"report: must be about finished runs; got {len(unfinished)} of {len(found)} that are not, as {unfinished[0]}"
-            raise DataError(f"{rule}. Launch their sweep again.")
+            raise DataError(f"{rule}. Launch their sweep again, or leave them out: filter=\"{condition} and attributes.status = 'FINISHED'\".")
         self._known |= {run.data.tags[KEY]: run for run in found}
         return [Job.of_key(self._tracking.folder, run.data.tags[KEY]) or self._here(run) for run in found]
+
+    def study_of(self, sweep: str, place: Path) -> Path | None:
+        """The folder, within `place`, to which the study of a finished sweep was fetched; None if it keeps none that is good."""
+        with self._experiment.errors():
+            return saved_study(self._experiment, sweep_tag(sweep), place)
+
+    def forget_studies(self, job: Job) -> None:
+        """What the sweeps of a job keep is no longer so."""
+        with self._experiment.errors():
+            for run in self._experiment.search(f"tags.`{KEY}` = '{job.key}'"):
+                forget_studies(self._experiment, run.data.tags)
+
+    def keep_report(self, folder: Path, name: str, sweep: str | None) -> str:
+        """Log a report's files: to the run of its sweep, or to a run of its own. Returns the run's id."""
+        with self._experiment.errors():
+            run = run_of_sweep(self._experiment, sweep_tag(sweep)) if sweep else None
+            if run is None:
+                found = self._experiment.search(f"tags.`{REPORT}` = '{name}'")
+                tags = {KIND: "report", REPORT: name, NAME: f"report {name}"}
+                run = found[0] if found else self._experiment.made(f"tags.`{REPORT}` = '{name}'", tags)
+                self._client.set_terminated(run.info.run_id, "FINISHED")
+            self._client.log_artifacts(run.info.run_id, str(folder), "report")
+            return str(run.info.run_id)
 
     def _here(self, run: Any) -> Job:
         job = self._fetched(run)
@@ -183,8 +208,11 @@ class Runs:
             self._client.log_inputs(run_id, [DatasetInput(data)])
             for step in map(int, result["steps"]):
                 self._client.log_artifacts(run_id, str(job.step_folder(step)), artifact_path=f"step-{step}")
-            for name in ("identity.json", "result.json"):
-                self._client.log_artifact(run_id, str(job.folder / name))
+            for name in ("identity.json", "result.json", PAGE):
+                if (job.folder / name).is_file():
+                    self._client.log_artifact(run_id, str(job.folder / name))
+            if RESULT in self._known[job.key].data.tags:  # it showed another result before
+                forget_studies(self._experiment, self._known[job.key].data.tags)
             self._client.set_tag(run_id, RESULT, digest)
             if ERROR in self._known[job.key].data.tags:
                 self._client.delete_tag(run_id, ERROR)
@@ -206,10 +234,25 @@ class Runs:
         """Whether the sweep's run knows that these results, job → result, are published, all of them."""
         return bool(self._sweep_run and self._sweep_run.shows(results))
 
-    def close_sweep(self, status: Literal["FINISHED", "FAILED", "KILLED"], results: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        """Mark the sweep's run, if there is one, as ended; with the results of its jobs, if all of them are published."""
+    def close_sweep(
+        self,
+        status: Literal["FINISHED", "FAILED", "KILLED"],
+        results: Mapping[str, Mapping[str, Any]] | None = None,
+        study: Callable[[Sequence[Job], Path], object] = lambda jobs, folder: None,
+    ) -> None:
+        """Mark the sweep's run, if there is one, as ended; with the results of its jobs, if all of them are published, and with the study that
+        `study` makes of all jobs that ever belonged to it, unless one of those is not finished or they cannot be compared.
+        """
+
+        def of_all(folder: Path) -> bool:
+            try:
+                study(self.jobs_where(f"tags.`{sweep_tag(str(self.sweep))}` = '1'"), folder)
+            except DataError:
+                return False
+            return any(folder.iterdir())
+
         if self._sweep_run:
-            self._sweep_run.close(status, results)
+            self._sweep_run.close(status, results, of_all)
 
     def mark_front(self, search: str, jobs: Collection[str]) -> str:
         """Have the runs of these jobs of a search, and no others of it, bear the tag of its Pareto set; returns that tag."""

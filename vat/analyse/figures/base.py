@@ -1,0 +1,212 @@
+"""What a figure is to the report: numbers taken from a study, split into panels, and a way to draw one panel. Panels are set into pages."""
+
+from __future__ import annotations
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+
+from pydantic import Field
+
+from vat.analyse.study import CELL
+from vat.analyse.style import Look, plain, signed, styled
+from vat.settings import settings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Page
+    from pandas import DataFrame
+
+    from vat.analyse.study import Study
+
+FORMATS = ("pdf", "svg", "png")
+_PIXELS = 128
+"""To an inch of a figure on the page: text is then as large there as the page's own small print."""
+NARROWEST = 4.2
+"""Inches that a page is wide at least, so that its legend has room."""
+_SVG = "http://www.w3.org/2000/svg"
+
+
+@settings
+class Figure(ABC):
+    """Base of all figures.
+
+    title: what it shows. caption: how to read it, whole sentences. needs: what a study must have for it to be drawn.
+    projection: of its panels. size: of a panel, in inches. panels: on a page, at most; the rest follow on further pages.
+    """
+
+    panels: Annotated[int, Field(ge=1)]
+
+    title: ClassVar[str]
+    caption: ClassVar[str]
+    needs: ClassVar[str]
+    projection: ClassVar[str | None] = None
+    size: ClassVar[tuple[float, float]] = (2.9, 2.9)
+
+    @abstractmethod
+    def data(self, study: Study) -> DataFrame:
+        """The numbers that are drawn, and no others: one row a mark, its panel's title in the column `panel`, in the order of drawing. No rows:
+        there is nothing to draw.
+        """
+
+    @abstractmethod
+    def draw(self, axes: Axes, rows: DataFrame, look: Look) -> None:
+        """Draw the rows of one panel."""
+
+    def columns(self, rows: DataFrame) -> int:
+        """Panels side by side."""
+        return 2 if rows["panel"].nunique() in (2, 4) else 3
+
+    def key(self, rows: DataFrame, look: Look) -> Sequence[Any]:
+        """Handles of the legend of a page of these rows; none where names stand at the marks."""
+        return ()
+
+    def finish(self, page: Page, rows: DataFrame) -> None:  # noqa: B027 - most pages have nothing beside their panels
+        """What a page has beside its panels, as a scale that they share."""
+
+
+class Drawn(NamedTuple):
+    """A figure of a study: the numbers in it, and its pages as SVG; no pages where there is nothing to draw."""
+
+    name: str
+    figure: Figure
+    data: DataFrame
+    pages: tuple[str, ...]
+
+
+def named(row: Any, *, dose: bool = False) -> str:
+    """A cell as a panel's title, as "tiny · power ↓ · sft"; with its dose if that is asked for."""
+    parts = [row.model, f"{plain(row.value)} {signed(row.direction)}", row.strategy]
+    if dose and row.dose:
+        parts.append(dose_of(row))
+    return " · ".join(parts) + (f"\n{row.settings}" if row.settings else "")
+
+
+def over_replicates(rows: DataFrame, *by: str) -> DataFrame:
+    """A number of each cell and dose, and of each of the columns `by`: the mean of its replicates, and the widest of their bounds.
+
+    A replicate is another draw, so a bound that holds for each of them is what one figure can show of all.
+    """
+    present = {"estimate": "mean", "low": "min", "high": "max", "null": "mean", "q": "max", "p": "max"}
+    how = {name: (name, kind) for name, kind in present.items() if name in rows}
+    told = {name: (name, "first") for name in ("shots", "step", "strongest")}
+    grouped = rows.groupby([*CELL, "dose", *by], sort=False, as_index=False, dropna=False)
+    return grouped.agg(**told, replicates=("replicate", "nunique"), **how)
+
+
+def few_doses(rows: DataFrame, cell: Sequence[str] = CELL) -> DataFrame:
+    """Rows of the first, the middle and the last dose of each cell: more lines than that hide each other."""
+
+    def kept(doses: Any) -> Any:
+        found = sorted(set(doses))
+        return doses.isin([found[0], found[len(found) // 2], found[-1]])
+
+    return rows[rows.groupby([*cell], dropna=False)["dose"].transform(kept).astype(bool)]
+
+
+def dose_of(row: Any) -> str:
+    """The dose of a state in words."""
+    if row.shots == row.shots and row.shots is not None:
+        return f"{row.shots:.0f} shots"
+    return f"step {row.step}" if row.step else ""
+
+
+def drawn(name: str, figure: Figure, study: Study, look: Look, folder: Path | None = None) -> Drawn:
+    """Draw a figure, and keep it in a folder as PDF, SVG and PNG, a file a page, with its numbers as CSV and parquet."""
+    from vat.files import whole_file
+
+    data = figure.data(study)
+    pages = []
+    with styled():
+        for n, page in enumerate(_pages(figure, data, look), start=1):
+            pages.append(_svg(page))
+            for form in FORMATS if folder else ():
+                assert folder is not None
+                with whole_file(folder / f"{name}{f'-{n}' if _n_pages(figure, data) > 1 else ''}.{form}") as draft:
+                    page.savefig(draft, format=form, metadata=_undated(form))
+            _close(page)
+    if folder:
+        with whole_file(folder / f"{name}.csv") as draft:
+            data.to_csv(draft, index=False)
+        with whole_file(folder / f"{name}.parquet") as draft:
+            data.to_parquet(draft, index=False)
+    return Drawn(name, figure, data, tuple(pages))
+
+
+def tip(artist: Any, text: str) -> None:
+    """What a reader of the page sees who points at a mark."""
+    artist.set_gid(f"tip:{text}")
+
+
+def _n_pages(figure: Figure, data: DataFrame) -> int:
+    return -(-data["panel"].nunique() // figure.panels) if len(data) else 0
+
+
+def _pages(figure: Figure, data: DataFrame, look: Look) -> Iterator[Page]:
+    """Pages of panels, of one size all of them."""
+    from matplotlib import pyplot
+
+    titles = list(dict.fromkeys(data["panel"])) if len(data) else []
+    for start in range(0, len(titles), figure.panels):
+        shown = titles[start : start + figure.panels]
+        rows = data[data["panel"].isin(shown)]
+        across = min(len(shown), figure.columns(rows))
+        down = -(-len(shown) // across)
+        width, height = figure.size
+        options = {"projection": figure.projection} if figure.projection else {}
+        wide = max(width * across, NARROWEST)
+        page, grid = pyplot.subplots(down, across, figsize=(wide, height * down + 0.3), squeeze=False, subplot_kw=options)
+        for axes in grid.flat[len(shown) :]:
+            axes.set_axis_off()
+        for axes, title in zip(grid.flat, shown, strict=False):
+            figure.draw(axes, rows[rows["panel"] == title], look)
+            axes.set_title(title)
+        if handles := list(figure.key(rows, look)):
+            page.legend(handles=handles, loc="outside lower center", ncols=_side_by_side([handle.get_label() for handle in handles], wide))
+        figure.finish(page, rows)
+        if (layout := page.get_layout_engine()) is not None:  # once, not again for each form that it is saved in
+            layout.execute(page)
+            page.set_layout_engine("none")
+        yield page
+
+
+def _side_by_side(labels: Sequence[str], width: float) -> int:
+    """How many entries of a legend fit beside each other into so many inches."""
+    return max(1, min(len(labels), int(width / (0.62 + 0.066 * max(map(len, labels))))))
+
+
+def _svg(page: Page) -> str:
+    """A page as SVG to be set into HTML: marks that have something to say bear it as their title."""
+    from xml.etree import ElementTree
+
+    buffer = io.BytesIO()
+    page.savefig(buffer, format="svg", metadata=_undated("svg"))
+    ElementTree.register_namespace("", _SVG)
+    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+    root = ElementTree.fromstring(buffer.getvalue())
+    root.set("width", f"{page.get_figwidth() * _PIXELS:.0f}")
+    root.attrib.pop("height")
+    for element in root.iter():
+        text = element.get("id", "")
+        if text.startswith("tip:"):
+            del element.attrib["id"]
+            element.set("class", "tip")
+            title = ElementTree.Element(f"{{{_SVG}}}title")
+            title.text = text.removeprefix("tip:")
+            element.insert(0, title)
+    for metadata in root.findall(f"{{{_SVG}}}metadata"):
+        root.remove(metadata)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _undated(form: str) -> dict[str, None]:
+    """The same numbers give the same bytes."""
+    return {} if form == "png" else {"Date" if form == "svg" else "CreationDate": None}
+
+
+def _close(page: Page) -> None:
+    from matplotlib import pyplot
+
+    pyplot.close(page)

@@ -1,0 +1,113 @@
+"""What a study found, in plain words: what was steered, what it gained, what moved with it, and whether that is more than chance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vat.analyse.study import Study, each
+from vat.analyse.style import plain, signed
+from vat.analyse.tables import EFFICIENT, LEVEL, RISKY
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+MOST_NAMED = 3
+
+
+def summary(study: Study, table: DataFrame) -> list[str]:
+    """Sentences for the top of the page, a paragraph each.
+
+    Args:
+        table: `data` of `table2`.
+    """
+    return [text for text in (_steered(study, table), _gained(table), _beyond(table), _moved(study), _marked(table)) if text]
+
+
+def _steered(study: Study, table: DataFrame) -> str:
+    pushed = table[["value", "direction"]].drop_duplicates()
+    values = _listed([f"{plain(row.value)} {'up' if row.direction > 0 else 'down'}" for row in each(pushed)])
+    jobs, states = _counted(len(table), "job"), len(study.points)
+    measured = f", measured at {states} states" if states > len(table) else ""
+    models, strategies = (_listed(list(dict.fromkeys(table[name].astype(str)))) for name in ("model", "strategy"))
+    scenes = study.of("n_scenes")["estimate"].dropna()
+    on = f" on {scenes.iloc[0]:.0f} held-out scenes" if len(scenes) else ""
+    return f"{jobs} pushed {values} of {models} by {strategies}{measured}, and asked about all {len(study.theory.values)} values{on}."
+
+
+def _gained(table: DataFrame) -> str:
+    known = table.dropna(subset=["gain"])
+    if not len(known):
+        return ""
+    up, down = known[known["gain_low"] > 0], known[known["gain_high"] < 0]
+    text = f"The pushed value moved as asked in {_of(len(up), len(known))} (the 95% interval of the gain lies above 0)"
+    text += f" and the other way in {len(down)}." if len(down) else "."
+    if len(up):
+        best = up.iloc[int(up["gain"].argmax())]
+        text += f" The largest gain, {_signed(best, 'gain')}, was that of {_named(best)}."
+    return text
+
+
+def _beyond(table: DataFrame) -> str:
+    known = table.dropna(subset=["nvat_q"])
+    if not len(known):
+        return ""
+    sure = known[known["nvat_q"] < LEVEL]
+    chance = known["nvat_null"].mean()
+    text = f"Values moved together more than chance in {_of(len(sure), len(known))} (false discovery rate below {LEVEL:.0%}); by chance alone "
+    text += f"nVAT would be about {chance:.3f}."
+    if len(sure):
+        most = sure.iloc[int(sure["nvat"].argmax())]
+        interval = f"[{most['nvat_low']:.3f}, {most['nvat_high']:.3f}]"
+        text += f" The largest tax was {most['nvat']:.3f} (free of chance within {interval}), of {_named(most)}."
+    else:
+        text += " No tax here is told from chance."
+    return text
+
+
+def _moved(study: Study) -> str:
+    shift = study.by_value("shift")
+    last = shift[shift["step"] == shift.groupby("job")["step"].transform("max")]
+    other = last[last["of"] != last["value"]]
+    sure = other[(other["low"] > 0) | (other["high"] < 0)]
+    if not len(other):
+        return ""
+    if not len(sure):
+        return "No other value's mean shift is told from 0 in any job."
+    jobs = last["job"].nunique()
+    counts = sure.groupby("of")["job"].nunique().sort_values(ascending=False, kind="stable")
+    named = _listed([f"{plain(str(value))} ({_of(int(count), jobs)})" for value, count in counts.head(MOST_NAMED).items()])
+    return f"Besides the target, the values that moved most often were {named}: their mean shift is told from 0 (95% interval, each job for itself)."
+
+
+def _marked(table: DataFrame) -> str:
+    counts = {mark: int((table["mark"] == mark).sum()) for mark in (EFFICIENT, RISKY)}
+    if not any(counts.values()):
+        return ""
+    found = _listed([f"{_counted(count, 'job')} {'is' if count == 1 else 'are'} marked {mark}" for mark, count in counts.items() if count])
+    return f"{found[0].upper()}{found[1:]}, by the rule below the table."
+
+
+def _named(row: Any) -> str:
+    text = f"{plain(row['value'])} {signed(row['direction'])} of {row['model']} by {row['strategy']}"
+    dose = f"{row['shots']:.0f} shots" if row["shots"] == row["shots"] else ""
+    return ", ".join(filter(None, (text, dose, row["settings"], f"replicate {row['replicate']}" if row["replicate"] else "")))
+
+
+def _signed(row: Any, name: str) -> str:
+    return f"{row[name]:+.3f} [{row[f'{name}_low']:+.3f}, {row[f'{name}_high']:+.3f}]"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _of(count: int, whole: int) -> str:
+    if whole == 1:
+        return "the one job" if count else "no job"
+    return f"all {whole} jobs" if count == whole else f"{count} of {whole} jobs"
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) > 6:
+        names = [*names[:5], f"{len(names) - 5} others"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
