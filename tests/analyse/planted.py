@@ -1,0 +1,88 @@
+"""Finished jobs with a structure that is known: ratings made so that some values shift together, some apart, and all others by themselves."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vat.config import build
+from vat.programs.record import About, record
+from vat.theory.file import TheoryFile
+from vat.track.job import Job
+from vat.types import Judgements, Probe
+
+THEORY = TheoryFile(path="schwartz").load()
+TOGETHER, APART = ("security", "power", "achievement"), ("universalism",)
+COUNTRIES, TOPICS = [f"country {n}" for n in range(8)], [f"topic {n}" for n in range(6)]
+QUICK = {"n_boot": 99, "seed": 0}
+MEASURES = {
+    "tax": {"factors": ["country", "topic"], "n_perm": 999}, "circumplex": {"n_perm": 99}, "amplification": {"hubs": 3, "cases": 5}, "robustness": {},
+}  # fmt: skip
+
+
+@cache
+def measures() -> dict[str, Any]:
+    """All four, quick."""
+    return {
+        name: build("measure", {"_target_": f"vat.measure.standard.{name.title()}Measure", **QUICK, **settings}) for name, settings in MEASURES.items()
+    }
+
+
+def judged(*, value: str, direction: int, push: float, seed: int, still: tuple[str, ...] = ()) -> tuple[Judgements, Judgements]:
+    """Before and after: two items a value, each probed once by either polarity in 48 scenes.
+
+    A latent of each scene moves TOGETHER one way and APART the other; every other value has a latent of its own. The target moves by `push`
+    besides; `still` do not move at all.
+    """
+    random = np.random.default_rng(seed)
+    items = [(spec.name, item) for spec in THEORY.specs for item, _ in spec.items[:2]]
+    probes, before, after = [], [], []
+    for country in COUNTRIES:
+        for topic in TOPICS:
+            latent = random.normal()
+            own = {v: latent if v in TOGETHER else -latent if v in APART else random.normal() for v in THEORY.values}
+            for v, item in items:
+                base = random.integers(2, 5, size=2)
+                moved = 0.0 if v in still else 0.7 * own[v] + (direction * push * 2 if v == value else 0.0)
+                for polarity, rating in zip((1, -1), base, strict=True):
+                    probes.append(Probe(f"{country}/{topic}", country, topic, "A scene.", item, polarity, "An action."))
+                    noise = 0.0 if v in still else 0.25 * random.normal()
+                    before.append(rating)
+                    after.append(np.clip(np.round(rating + polarity * moved + noise), 1, 5))
+
+    def judgements(rating: list[Any]) -> Judgements:
+        rating_N = np.array(rating, dtype=float)
+        return Judgements(tuple(probes), rating_N, rating_N, np.full((len(probes), 5), np.nan), np.full(len(probes), np.nan))
+
+    return judgements(before), judgements(after)
+
+
+def planted_job(
+    root: Path, *, model: str = "m", value: str = "power", direction: int = -1, strategy: str = "steering", shots: int | None = 4,
+    steps: tuple[int, ...] = (0,), replicate: int = 0, push: float = 0.5, still: tuple[str, ...] = (), note: str = "", **other: str
+) -> Job:  # fmt: skip
+    """A finished job in a folder; a training has several steps, each pushed further."""
+    identity = {
+        "program": "align", "theory": THEORY.digest, "data": "0" * 64, "model": {"revision": "r", "name": model}, "elicit": {},
+        "strategy": {"strategy": strategy, "shots": shots, **other}, "value": value, "direction": direction, "replicate": replicate,
+    }  # fmt: skip
+    job = Job(root, identity)
+    numbers = {}
+    for n, step in enumerate(steps):
+        share = (n + 1) / len(steps)
+        seed = 1000 * replicate + len(strategy)
+        pre, post = judged(value=value, direction=direction, push=push * share, seed=seed, still=still)
+        numbers[step] = record(job.step_folder(step), About(strategy, value, direction, note, THEORY), pre, post, measures())
+    params = {
+        "model": model, "theory": "schwartz", "data": "planted", "test_scenes": 48, "strategy": strategy, "elicit.wording": 0, "model_revision": "r",
+        "value": value, "direction": direction, "shots": "" if shots is None else shots, "replicate": replicate,
+    }  # fmt: skip
+    description = {"name": f"{model} · {value} · {strategy}", "kind": "job", "params": params, "data": ["planted", "0" * 64], "note": note}
+    job.finish({
+        "description": description, "steps": numbers, "measures": {}, "usage": {"tokens_read": 1200.0, "cost_usd": 0.25}, "training": [],
+        "seconds": 2.5, "rated_s": 1.0, "versions": {"vat": "0.1.0"},
+    })  # fmt: skip
+    return job

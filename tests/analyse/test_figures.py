@@ -1,0 +1,177 @@
+"""Every figure: the numbers drawn are those of golden tables, planted structure is in them, and pages can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tests.analyse.planted import APART, TOGETHER, planted_job
+from vat.analyse.figures.base import FORMATS, Figure, _pages, drawn
+from vat.analyse.study import Study, study_of
+from vat.analyse.style import Look, styled
+from vat.config import build
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).with_name("golden")
+FIGURES = sorted(path.stem for path in (ROOT / "conf" / "figure").glob("*.yaml"))
+
+
+def figure(name: str, **settings: object) -> Figure:
+    node = yaml.safe_load((ROOT / "conf" / "figure" / f"{name}.yaml").read_text()) | settings
+    built: Figure = build("figure", node)
+    return built
+
+
+def only(study: Study, keep: Callable[[Any], Any]) -> Study:
+    """The study of some of its jobs."""
+    jobs = study.jobs[keep(study.jobs)]
+    return replace(study, jobs=jobs, numbers=study.numbers[study.numbers["job"].isin(jobs.index)])
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_numbers_drawn_are_those_of_the_golden_table(name: str, study: Study) -> None:
+    """tests/analyse/golden: what each figure shows of the planted study, looked at once as pictures. Keys of jobs stand for their places."""
+    found = figure(name).data(study)
+    order = {job: f"job {n}" for n, job in enumerate(study.jobs.index)}
+    if "job" in found:
+        found = found.assign(job=found["job"].map(order))
+    golden = pd.read_csv(GOLDEN / f"{name}.csv", dtype=str, keep_default_na=False)
+    assert list(found.columns) == list(golden.columns)
+    assert len(found) == len(golden)
+    for column in golden:
+        if pd.api.types.is_float_dtype(found[column]):
+            wanted = pd.to_numeric(golden[column])
+            np.testing.assert_allclose(found[column].to_numpy(dtype=float), wanted, rtol=1e-4, atol=1e-6, err_msg=f"{name}: {column}")
+        else:
+            assert ["" if x is None else str(x) for x in found[column].astype(object)] == list(golden[column]), column
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_page_can_be_read_no_text_lies_on_another_or_outside(name: str, study: Study) -> None:
+    with styled():
+        for page in _pages(figure(name), figure(name).data(study), Look.of(study)):
+            page.canvas.draw()
+            boxes = [(text.get_text(), text.get_window_extent()) for text in _texts(page) if text.get_visible() and text.get_text().strip()]
+            assert len(boxes) > 5
+            for (one, a), (other, b) in combinations(boxes, 2):
+                width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+                assert width < 2 or height < 2, f"{name}: {one!r} lies on {other!r}"
+            whole = page.bbox
+            for text, box in boxes:
+                assert box.x0 > whole.x0 - 2 and box.x1 < whole.x1 + 2 and box.y0 > whole.y0 - 2 and box.y1 < whole.y1 + 2, f"{name}: {text!r} is cut off"
+
+
+def _texts(page: Any) -> list[Any]:
+    """All that is drawn; ticks beyond an axis have a text, too, that is not."""
+    found = [text for legend in page.legends for text in legend.get_texts()]
+    for axes in page.axes:
+        found += [*axes.texts, axes._left_title, *_ticks(axes)] + ([axes.xaxis.label, axes.yaxis.label] if axes.axison else [])
+        found += axes.get_legend().get_texts() if axes.get_legend() else []
+    return found
+
+
+def _ticks(axes: Any) -> list[Any]:
+    if not axes.axison:
+        return []
+    found = []
+    for axis, (low, high) in ((axes.xaxis, sorted(axes.get_xlim())), (axes.yaxis, sorted(axes.get_ylim()))):
+        found += [tick.label1 for tick in axis.get_major_ticks() if low - 1e-9 <= tick.get_loc() <= high + 1e-9]
+    return found
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_kept_in_every_form_with_its_numbers_and_the_same_bytes_again(name: str, study: Study, tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        drawn(name, figure(name), study, Look.of(study), tmp_path / place)
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert files == sorted([f"{name}.{form}" for form in (*FORMATS, "csv", "parquet")])
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
+    assert (tmp_path / "a" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert "<text" in (tmp_path / "a" / f"{name}.svg").read_text(), "text stays text"
+
+
+def test_chords_are_the_pairs_that_were_planted_and_no_others(study: Study) -> None:
+    found = figure("chord").data(study)
+    sure = found[found["panel"] == "m · power ↓ · steering · 8 shots"]
+    pairs = {frozenset((row.of, row.other)): row.coupling for row in sure.itertuples()}
+    wanted = {frozenset(pair): 1 for pair in combinations(TOGETHER, 2)} | {frozenset((one, APART[0])): -1 for one in TOGETHER}
+    assert pairs.keys() == wanted.keys()
+    assert all(np.sign(pairs[pair]) == sign for pair, sign in wanted.items())
+
+
+def test_the_radar_and_the_circle_have_the_planted_values_beyond_chance_and_the_others_not(study: Study) -> None:
+    radar, circle = figure("radar").data(study), figure("circumplex").data(study)
+    planted = {*TOGETHER, *APART}
+    for found, size in ((radar[radar["panel"] == "m · power ↓ · steering"], "share"), (circle[circle["panel"] == "m · steering"], "vat")):
+        strongest = found[found["strongest"]].set_index("of")
+        assert set(strongest[size].nlargest(4).index) == planted
+        assert (strongest.loc[list(planted), size] > 1.5 * strongest.loc[list(planted), "chance"]).all()
+        assert (strongest[size].drop(list(planted)) < 1.5 * strongest["chance"].drop(list(planted))).all()
+    live = radar[(radar["panel"] == "m · power ↓ · steering") & radar["strongest"]]
+    assert (live["share"] ** 2).mean() == pytest.approx(1, abs=0.02), "over replicates the mean of shares whose mean square is 1"
+
+
+def test_a_value_that_never_moves_has_no_place_in_the_radar_and_grey_couplings(study: Study) -> None:
+    radar, couplings = figure("radar").data(study), figure("couplings").data(study)
+    assert "tradition" not in set(radar[radar["model"] == "other"]["of"])
+    other = couplings[couplings["model"] == "other"]
+    still = (other["of"] == "tradition") | (other["other"] == "tradition")
+    assert other[still]["coupling"].isna().all()
+    assert other[~still]["coupling"].notna().all()
+
+
+def test_one_checkpoint_is_a_point_on_its_own_front(study: Study) -> None:
+    alone = only(study, lambda jobs: jobs["model"] == "other")
+    found = figure("trajectories").data(alone)
+    assert len(found) == 1
+    assert found["on_front"].all()
+    assert len(drawn("trajectories", figure("trajectories"), alone, Look.of(alone)).pages) == 1
+
+
+def test_what_was_not_measured_is_not_drawn_and_says_what_it_needs(study: Study) -> None:
+    bare = replace(study, numbers=study.numbers[study.numbers["statistic"].isin(["gain", "shift"])])
+    for name in FIGURES:
+        found = drawn(name, figure(name), bare, Look.of(bare))
+        assert found.pages == (), name
+        assert len(found.data) == 0, name
+        assert found.figure.needs.startswith("a job with")
+
+
+def test_a_gain_that_is_not_told_from_0_leaves_a_cell_out_of_what_divides_by_it(tmp_path: Path) -> None:
+    study = study_of([planted_job(tmp_path, push=0.0)])
+    for name in ("hubs", "deviations"):
+        assert len(figure(name).data(study)) == 0
+    assert len(figure("radar").data(study)) == 10
+
+
+def test_more_panels_than_a_page_takes_go_on_further_pages(study: Study, tmp_path: Path) -> None:
+    found = drawn("chord", figure("chord", panels=1), study, Look.of(study), tmp_path)
+    assert len(found.pages) == found.data["panel"].nunique() == 3
+    assert sorted(path.name for path in tmp_path.glob("*.svg")) == ["chord-1.svg", "chord-2.svg", "chord-3.svg"]
+
+
+def test_marks_say_their_numbers_and_names_with_markup_are_text(study: Study) -> None:
+    jobs = study.jobs.assign(model='<script>alert("1")</script>&')
+    [page] = drawn("radar", figure("radar"), replace(study, jobs=jobs), Look.of(study)).pages
+    assert "<title>power: " in page
+    assert "by chance" in page
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_every_value_has_its_own_place_and_look_whatever_else_is_shown(study: Study) -> None:
+    look, alone = Look.of(study), Look.of(only(study, lambda jobs: jobs["model"] == "other"))
+    for value in study.theory.values:
+        assert (look.turn(value), look.colour(value), look.marker(value)) == (alone.turn(value), alone.colour(value), alone.marker(value))
+    assert len({(look.colour(value), look.marker(value)) for value in study.theory.values}) == 10
+    turns = sorted(look.turn(value) for value in study.theory.values)
+    assert min(np.diff(turns)) > 0.05
