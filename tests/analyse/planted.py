@@ -27,7 +27,8 @@ MEASURES = {
 def measures() -> dict[str, Any]:
     """All four, quick."""
     return {
-        name: build("measure", {"_target_": f"vat.measure.standard.{name.title()}Measure", **QUICK, **settings}) for name, settings in MEASURES.items()
+        name: build("measure", {"_target_": f"vat.measure.standard.{name.title()}Measure", **QUICK, **settings})
+        for name, settings in MEASURES.items()
     }
 
 

@@ -7,15 +7,18 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hydra import compose as composed
 from hydra import initialize_config_dir
 
-from vat.analyse.study import Study, study_of
+from tests.analyse.planted import planted_job
+from vat.analyse.study import Study, saved_study, study_of
 from vat.config import AlignSpec, read
 from vat.errors import DataError
 from vat.fanout.sweep import run_points
 from vat.programs.align import job_of
+from vat.programs.record import shifted_of
 from vat.track.job import Job
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -93,3 +96,49 @@ def test_columns_of_another_version_are_refused(done: Done, tmp_path: Path) -> N
     file.write_text(file.read_text().replace("statistic,value", "statistic,worth", 1))
     with pytest.raises(DataError, match=f"must have the columns of the other jobs; got statistic,worth.*-cn measure run={second.key}"):
         study_of([first, copy])
+
+
+def test_points_are_every_state_in_the_theorys_order_and_know_their_dose(study: Study) -> None:
+    points = study.points
+    assert points["value"].tolist() == ["power"] * 6 + ["hedonism"]
+    assert points["dose"].tolist() == [30, 60, 2, 2, 8, 8, 4]
+    assert points["strongest"].tolist() == [False, True, False, False, True, True, True]
+    assert points["replicate"].tolist() == [0, 0, 0, 1, 0, 1, 0]
+    gain = study.of("gain")
+    assert len(gain) == 7
+    assert gain["estimate"].notna().all()
+    assert study.of("nothing")["estimate"].isna().all()
+    assert len(study.by_value("vat")) == 70
+    assert len(study.by_pair("coupling")) == 7 * 45
+
+
+def test_a_saved_study_is_the_same_study(study: Study, tmp_path: Path) -> None:
+    study.save(tmp_path)
+    again = saved_study(tmp_path)
+    assert again.jobs.astype(str).equals(study.jobs.astype(str))
+    assert again.numbers.equals(study.numbers)
+    assert again.states.equals(study.states)
+    assert again.theory == study.theory
+    assert again.points.equals(study.points)
+
+
+def test_a_state_is_read_back_as_the_measures_saw_it(study: Study, planted: list[Job]) -> None:
+    job = planted[4]
+    theirs, ours = shifted_of(job.step_folder(60)), study.shifted(job.key, 60)
+    np.testing.assert_allclose(ours.pre_SV, theirs.pre_SV, atol=1e-6)
+    np.testing.assert_allclose(ours.post_SV, theirs.post_SV, atol=1e-6)
+    assert (ours.scenes, ours.values, ours.target, ours.direction) == (theirs.scenes, theirs.values, theirs.target, theirs.direction)
+    assert ours.factors == theirs.factors
+
+
+def test_jobs_of_one_name_that_differ_in_a_setting_are_cells_of_their_own(tmp_path: Path) -> None:
+    jobs = [planted_job(tmp_path, learning_rate=rate) for rate in ("0.1", "0.2")]
+    study = study_of(jobs)
+    assert study.points["settings"].tolist() == ["strategy.learning_rate=0.1", "strategy.learning_rate=0.2"]
+
+
+def test_a_job_whose_states_are_gone_is_said_in_a_line(tmp_path: Path) -> None:
+    job = planted_job(tmp_path)
+    shutil.rmtree(job.folder / "steps")
+    with pytest.raises(DataError, match="must hold the states of its job; got none"):
+        study_of([job])

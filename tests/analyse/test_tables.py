@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from vat.analyse.study import Study
-from vat.analyse.tables import EFFICIENT, RISKY, table2, write
+from vat.analyse.study import Study, study_of
+from vat.analyse.tables import EFFICIENT, RISKY, jobs_table, robustness, table2, write
 from vat.theory.file import TheoryFile
+from vat.track.job import Job
 
 THEORY = TheoryFile(path=str(Path(__file__).parents[2] / "vat" / "theory" / "schwartz.yaml")).load()
 FORM = {"settings": "", "direction": -1, "strategy": "steering", "replicate": 0, "note": "", "kind": "job"}
@@ -77,3 +78,28 @@ def test_names_with_markup_are_escaped_and_the_csv_has_all_digits(tmp_path: Path
     assert r"a\_b\&c" in files[".tex"]
     assert r"What 5\% means." in files[".tex"]
     assert pd.read_csv(tmp_path / "table2.csv").loc[0, "gain_low"] == 1 / 3
+
+
+def test_the_robustness_of_a_job_is_that_of_its_last_state(planted: list[Job]) -> None:
+    whole = study_of(planted)
+    table = robustness(whole)
+    job = planted[4]
+    result = job.result()
+    assert result is not None
+    last = result["steps"]["60"]
+    row = table.data.loc[job.key]
+    wanted = (
+        "nvat_subsample",
+        "nvat_subsample_std",
+        "nvat_null",
+        "agreement_kendall",
+        "agreement_items_low",
+        "agreement_items_apart_split",
+        "circle_p",
+    )
+    names = ("subsample", "subsample_std", "chance", "kendall", "items_low", "items_apart_split", "circle_p")
+    assert [row[name] for name in names] == pytest.approx([last[name] for name in wanted], rel=1e-5)
+    said = table.shown.loc[job.key]
+    assert said["nvat of 80%"] == f"{last['nvat_subsample']:.3f} ± {last['nvat_subsample_std']:.3f}"
+    assert said["Kendall"].startswith(f"{last['agreement_kendall']:.2f} [")
+    assert jobs_table(whole).shown.loc[job.key, ["took", "cost usd"]].tolist() == ["2 s", "0.25"]

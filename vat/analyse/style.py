@@ -15,7 +15,7 @@ from typing import Any
 from vat.analyse.study import Study
 from vat.theory.base import Theory
 
-COLOURS = ("#332288", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#44AA99", "#88CCEE", "#555555")
+COLOURS = ("#332288", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#44AA99", "#88CCEE", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES: tuple[Any, ...] = ("-", "--", ":", "-.")
 APART, TOGETHER = "#2166AC", "#B2182B"  # the ends of RdBu, which differ in lightness from what lies between them

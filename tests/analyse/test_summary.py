@@ -1,0 +1,50 @@
+"""The summary says in words what the numbers say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from vat.analyse.study import Study
+from vat.analyse.summary import summary
+from vat.analyse.tables import table2
+
+
+def test_the_planted_study_in_words(study: Study) -> None:
+    steered, gained, beyond, moved, marked = summary(study, table2(study).data)
+    assert steered == (
+        "6 jobs pushed power down and hedonism down of m and other by sft and steering, measured at 7 states, and asked about all 10 values on 48 "
+        "held-out scenes."
+    )
+    table = table2(study).data
+    assert gained.startswith(f"The pushed value moved as asked in {'all 6' if (table['gain_low'] > 0).all() else (table['gain_low'] > 0).sum()}")
+    assert f"{table['gain'].max():+.3f} [" in gained
+    assert beyond.startswith("Values moved together more than chance in all 6 jobs (false discovery rate below 5%)")
+    assert f"nVAT would be about {table['nvat_null'].mean():.3f}" in beyond
+    assert f"The largest tax was {table['nvat'].max():.3f}" in beyond
+    assert moved.startswith(("Besides the target", "No other value"))
+    assert "risky" in marked
+
+
+def test_nothing_told_from_chance_is_said_as_that_and_what_is_not_known_is_not_said(study: Study) -> None:
+    table = table2(study).data.assign(nvat_p=0.9, nvat_q=0.9, mark="", gain_low=-1.0, gain_high=1.0)
+    texts = summary(study, table)
+    assert "moved as asked in 0 of 6 jobs" in texts[1]
+    assert "more than chance in 0 of 6 jobs" in texts[2]
+    assert "No tax here is told from chance." in texts[2]
+    assert not any("marked" in text for text in texts)
+    bare = replace(study, numbers=study.numbers[study.numbers["statistic"] == "n_scenes"])
+    nothing = table2(bare).data
+    assert pd.isna(nothing["gain"]).all()
+    assert len(summary(bare, nothing)) == 1
+
+
+def test_what_moved_is_counted_by_jobs_whose_interval_excludes_0(study: Study) -> None:
+    shift = (study.numbers["statistic"] == "shift") & (study.numbers["ratings"] == "mode")
+    numbers = study.numbers.copy()
+    numbers.loc[shift, ["low", "high"]] = [-0.1, 0.1]
+    first = study.jobs.index[0]
+    numbers.loc[shift & (numbers["job"] == first) & (numbers["value"] == "benevolence"), ["low", "high"]] = [0.05, 0.2]
+    texts = summary(replace(study, numbers=numbers), table2(study).data)
+    assert any("moved most often were benevolence (1 of 6 jobs)" in text for text in texts)
