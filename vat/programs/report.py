@@ -19,7 +19,7 @@ from vat.analyse.style import Look
 from vat.analyse.summary import summary
 from vat.analyse.tables import jobs_table, printed, robustness, table2, write
 from vat.config import ReportSpec
-from vat.errors import DataError
+from vat.errors import DataError, choose
 from vat.files import whole_file
 from vat.programs.progress import counter
 from vat.track.experiment import without_password
@@ -88,7 +88,9 @@ def _chosen(spec: ReportSpec, runs: Runs) -> Study:
     condition = f"tags.`{sweep_tag(spec.sweep)}` = '1'" if spec.sweep else str(spec.filter)
     if jobs := runs.jobs_where(condition):
         return study_of(jobs)
-    raise DataError(f"{_about(spec)}: must name finished runs of experiment {spec.tracking.experiment}; got none. See -cn status, or MLflow.")
+    there = runs.sweeps() if spec.sweep else []
+    see = choose(str(spec.sweep), there) if there else "See -cn status, or MLflow."
+    raise DataError(f"{_about(spec)}: must name finished runs of experiment {spec.tracking.experiment}; got none. {see}")
 
 
 def _cases(spec: ReportSpec, study: Study) -> list[Mapping[str, Any]]:

@@ -144,6 +144,11 @@ class Runs:
         self._known |= {run.data.tags[KEY]: run for run in found}
         return [Job.of_key(self._tracking.folder, run.data.tags[KEY]) or self._here(run) for run in found]
 
+    def sweeps(self) -> list[str]:
+        """Names of the sweeps that there are, the newest first."""
+        with self._experiment.errors():
+            return [run.data.tags[NAME] for run in self._experiment.search(f"tags.`{KIND}` = 'sweep'")]
+
     def study_of(self, sweep: str, place: Path) -> Path | None:
         """The folder, within `place`, to which the study of a finished sweep was fetched; None if it keeps none that is good."""
         with self._experiment.errors():
