@@ -473,6 +473,9 @@ def test_measuring_again_keeps_the_cases_that_the_tables_still_name_and_removes_
     scripted.measure(*MEASURES, "measure.tax.n_perm=199")
     assert path.read_bytes() == before
     assert stored_cases(path.parent) == json.loads(before)
+    path.write_bytes(before.replace(b"Of all values", b"Of the hubs"))
+    assert stored_cases(path.parent) is None, "the same cases by another rule"
+    path.write_bytes(before)
     scripted.measure(*MEASURES, "measure.amplification.hubs=1")
     assert not path.exists()
     path.write_bytes(before)
