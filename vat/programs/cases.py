@@ -91,7 +91,7 @@ def _told(spec: CasesSpec, job: Job, name: str) -> Told:
     if step not in steps:
         raise DataError(f"{where}: must have been judged at step={step}; got states at {', '.join(map(str, steps))}. Take one of these.")
     chosen = chosen_cases(job.step_folder(step), spec.count)
-    if result["measures"] is None or not chosen:
+    if result.get("measures") is None or not chosen:
         raise DataError(_why_none(where, job, result, step))
     job_spec = rebuilt(job, spec.tracking, where)
     silent = nullcontext(lambda done, said="": None)
@@ -106,7 +106,7 @@ def _told(spec: CasesSpec, job: Job, name: str) -> Told:
 
 def _why_none(where: str, job: Job, result: dict[str, Any], step: int) -> str:
     """Why a state has no cases, and what to do."""
-    if result["measures"] is None or not (job.step_folder(step) / TABLE).is_file():
+    if result.get("measures") is None or not (job.step_folder(step) / TABLE).is_file():
         rule = f"{where}: must be measured with measure=amplification, which says where values moved most; got no {TABLE}"
         return f"{rule}. Measure it again: python launch.py -cn measure run={job.key}."
     found = {key: result["steps"][str(step)].get(key) for key in ("gain", "gain_low", "gain_high")}
