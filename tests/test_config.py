@@ -1,5 +1,6 @@
 import dataclasses
 import importlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from vat.config import GROUPS, build, read, read_measure
+from vat.config import GROUPS, build, node_of, read, read_cases, read_measure
 from vat.errors import ConfigError
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -65,6 +66,14 @@ def test_a_yaml_lists_exactly_the_settings_of_its_class_and_holds_their_only_def
     fields = dataclasses.fields(type(build(group, node)))
     assert [field.name for field in fields if field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING] == []
     assert sorted(node.keys() - {"_target_"}) == sorted(field.name for field in fields)
+
+
+@pytest.mark.parametrize(("group", "path"), OPTIONS)
+def test_the_node_of_an_instance_makes_one_like_it(group, path):
+    part = build(group, option(group, path.stem))
+    again = build(group, json.loads(json.dumps(node_of(part))))
+    assert again == part
+    assert type(again) is type(part)
 
 
 @pytest.mark.parametrize(("group", "path"), OPTIONS)
@@ -220,6 +229,32 @@ def test_all_faults_of_what_to_measure_again_are_reported_together():
         read_measure(again(run=None, measure={"tax": {"_target_": "os.system"}}, tracking={"_target_": "vat.track.settings.Tracking"}, rum=1))
     starts = [line.split(": ")[0] for line in str(error.value).splitlines()]
     assert starts == ["rum", "run", "measure.tax._target_", "tracking.root", "tracking.uri", "tracking.experiment"]
+
+
+def of_cases(**changed: object) -> DictConfig:
+    """A configuration of the program `cases`, as its yaml has it, with some keys set otherwise."""
+    tree = OmegaConf.load(CONF / "cases.yaml")
+    keys = {key: None if OmegaConf.is_missing(tree, key) else tree[key] for key in tree if key not in ("defaults", "hydra")}
+    return OmegaConf.create(keys | {"run": "86f3", "tracking": OmegaConf.load(CONF / "tracking" / "mlflow.yaml")} | changed)
+
+
+def test_what_cases_are_told_of_is_the_last_state_unless_a_step_is_named():
+    spec = read_cases(of_cases())
+    assert (spec.runs, spec.step, spec.count, spec.max_new_tokens) == (("86f3",), None, 4, 128)
+    assert read_cases(of_cases(step=0)).step == 0
+
+
+@pytest.mark.parametrize("key", ["count", "max_new_tokens"])
+@pytest.mark.parametrize("bad", [0, -1, 1.5, "4", None, True])
+def test_how_many_cases_and_tokens_is_a_number_from_1(key, bad):
+    with pytest.raises(ConfigError, match=rf"^{key}: must be 1, 2, 3 …; got {bad!r}\. Use {key}=1\.$"):
+        read_cases(of_cases(**{key: bad}))
+
+
+def test_all_faults_of_what_to_tell_are_reported_together():
+    with pytest.raises(ConfigError) as error:
+        read_cases(of_cases(run=None, step=-1, count=0, max_new_tokens="a", tracking=None, steps=3))
+    assert [line.split(": ")[0] for line in str(error.value).splitlines()] == ["steps", "run", "step", "count", "max_new_tokens", "tracking"]
 
 
 FAULTY = {

@@ -9,7 +9,7 @@ import importlib
 import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -42,18 +42,18 @@ GROUPS = {
     "figure": "vat.analyse.figures.base.Figure",
 }
 """Each group of options and what its `_target_` must be a kind of."""
+JOB_PARTS = ("theory", "data", "model", "elicit", "strategy")
+"""The groups that determine a job."""
 SCALARS = ("value", "direction", "replicate", "sweep")
 _OF_A_POINT = tuple(group for group in GROUPS if group != "figure")
 _built: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
-class AlignSpec:
-    """One point of a sweep of the program `align`.
+class JobSpec:
+    """What a job is of: all that its key follows from, and where it is kept.
 
-    measures: name → measure, in the order in which they were named.
     direction: 1, -1, or None for the theory's default.
-    sweep: name of the sweep it belongs to, None if it is run alone.
     """
 
     theory: TheoryFile
@@ -61,12 +61,22 @@ class AlignSpec:
     model: Model
     elicit: RatingElicitation
     strategy: Strategy
-    measures: dict[str, Measure]
-    cluster: Cluster
     tracking: Tracking
     value: str
     direction: int | None
     replicate: int
+
+
+@dataclass(frozen=True)
+class AlignSpec(JobSpec):
+    """One point of a sweep of the program `align`: a job, and how it is done and measured.
+
+    measures: name → measure, in the order in which they were named.
+    sweep: name of the sweep it belongs to, None if it is run alone.
+    """
+
+    measures: dict[str, Measure]
+    cluster: Cluster
     sweep: str | None
 
 
@@ -115,6 +125,30 @@ def read_measure(cfg: DictConfig) -> MeasureSpec:
     """
     parts = _read(cfg, {"run": _runs, "measure": partial(_build_each, "measure"), "tracking": partial(build, "tracking")})
     return MeasureSpec(parts["run"], parts["measure"], parts["tracking"])
+
+
+@dataclass(frozen=True)
+class CasesSpec:
+    """What the program `cases` is to tell: of which runs, of which of their states (None for the last), and how many cases of each.
+
+    max_new_tokens: of each answer, thoughts included.
+    """
+
+    runs: tuple[str, ...]
+    step: int | None
+    count: int
+    max_new_tokens: int
+    tracking: Tracking
+
+
+def read_cases(cfg: DictConfig) -> CasesSpec:
+    """Validate a composed configuration of the program `cases`. Raises as `read_measure`."""
+    readers: dict[str, Callable[[Any], Any]] = {
+        "run": _runs, "step": lambda node: None if node is None else _whole("step", 0, node),
+        "count": partial(_whole, "count", 1), "max_new_tokens": partial(_whole, "max_new_tokens", 1), "tracking": partial(build, "tracking"),
+    }  # fmt: skip
+    parts = _read(cfg, readers)
+    return CasesSpec(parts.pop("run"), **parts)
 
 
 @dataclass(frozen=True)
@@ -304,6 +338,12 @@ def build(group: str, node: Any, *, where: str | None = None) -> Any:
         except ValidationError as error:
             raise ConfigError("\n".join(_lines(group, place, error, cls))) from error
     return _built[identity]
+
+
+def node_of(part: Any) -> dict[str, Any]:
+    """The node of which `build` makes an instance like this one, as JSON has it."""
+    cls = type(part)
+    return {"_target_": f"{cls.__module__}.{cls.__name__}"} | {field.name: getattr(part, field.name) for field in fields(part)}
 
 
 def _plain(cfg: DictConfig, key: str) -> Any:

@@ -323,6 +323,35 @@ def test_training_ends_at_the_first_checkpoint_beyond_a_limit_and_keeps_the_weig
     assert "model.safetensors" in left[4]
 
 
+@pytest.mark.parametrize("kind", ["sft", "lora"])
+def test_a_state_that_was_judged_comes_again_as_long_as_its_weights_are_there(kind: str, compose: Compose, tmp_path: Path) -> None:
+    spec = compose(*KINDS[kind], "strategy.keep=last")
+    asked, path = task("power", -1, spec.model, lambda _: None, folder=tmp_path / "job" / "training"), tmp_path / "job" / "training" / "checkpoint-60"
+    says = (
+        rf"^{path}: must hold the weights of step 60; got none \(they went by strategy\.keep=last, or -cn clean\)\. Move {tmp_path / 'job'} away and "
+    )
+    with pytest.raises(DataError, match=says):
+        spec.strategy.state_again(asked, 60)
+    if kind == "sft":
+        shutil.copytree(str(spec.model.training_source()["name"]), path)
+    else:
+        path.mkdir(parents=True)
+        (path / "adapter_model.safetensors").write_text("an adapter")
+    with pytest.raises(DataError, match=says):
+        spec.strategy.state_again(asked, 60)
+    mark(path, "plan", "1 process")
+    step, model, shots, rewording = spec.strategy.state_again(asked, 60)
+    assert (step, shots, rewording) == (60, (), 0)
+    prompts = [QUESTION.prompt(probe) for probe in POWER[:2]]
+    if kind == "sft":
+        assert model is not spec.model
+        assert model.generate(prompts, max_new_tokens=3) == spec.model.generate(prompts, max_new_tokens=3)
+    else:
+        assert model.label.endswith(" + checkpoint-60")
+    with pytest.raises(DataError, match=r"^\S+/checkpoint-10: must hold .+\. Take step=60, or move "):
+        spec.strategy.state_again(asked, 10)
+
+
 def test_a_whole_job_has_its_trajectory_its_training_log_and_one_run(compose: Compose, tmp_path: Path) -> None:
     few = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "data.limit=24")
     whole = ("strategy=dpo", "strategy.steps=4", "strategy.checkpoints=2", "strategy.batch=2", *few)

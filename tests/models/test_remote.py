@@ -771,6 +771,21 @@ def test_a_server_is_known_by_its_host(url, host):
     assert remote(url).identity()["host"] == host
 
 
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({"base_url": "https://x/v1", "api_key_env": "A_KEY"}, ("https://x/v1", "A_KEY")),
+        ({"base_url": "https://x/v1", "api_key_env": None}, ("https://x/v1", None)),
+        ({"base_url": f"https://me:{KEY}@x/v1", "api_key_env": KEY}, ("https://…", None)),
+        ({"base_url": f"https://x/v1?key={KEY}", "api_key_env": "A_KEY"}, ("https://x/v1", "A_KEY")),
+    ],
+)
+def test_what_is_kept_of_its_settings_holds_no_secret(settings, kept):
+    model = remote("https://x/v1", concurrency=7)
+    found = dataclasses.replace(model, **settings).to_keep()
+    assert found == dataclasses.replace(model, base_url=kept[0], api_key_env=kept[1])
+
+
 def test_only_what_determines_the_answers_is_part_of_the_identity(keyed):
     model = remote("http://127.0.0.1:1/v1", **keyed)
     same = {

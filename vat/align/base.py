@@ -154,6 +154,15 @@ class Strategy(ABC):
             BackendError: The model failed.
         """
 
+    def state_again(self, task: Task, step: int) -> State:
+        """A state that was judged, once more; nothing is trained for it.
+
+        Raises:
+            DataError: What it was made of is gone.
+            BackendError: The model failed.
+        """
+        return next(state for state in self.states(task) if state.step == step)
+
     def series(self, folder: Path) -> list[dict[str, float]]:
         """What was logged at each step of training, in the folder of its task; nothing where there is no training."""
         return []

@@ -78,6 +78,11 @@ def can_go_on(path: Path) -> bool:
     return any(any(path.glob(pattern)) for pattern in ("optimizer.*", "global_step*"))
 
 
+def has_weights(path: Path) -> bool:
+    """Whether a checkpoint is whole and still holds its weights, or its adapter."""
+    return (path / MARKER).is_file() and any(path.glob("*.safetensors"))
+
+
 def forget_before(folder: Path, step: int, judged: Collection[int], plan: str) -> None:
     """Leave of the checkpoints before a whole one what it takes to judge them, and nothing of those that nobody will judge."""
     for path in (checkpoint(folder, before) for before in range(step)):

@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from vat.align.base import Resources, State, Strategy, Task
-from vat.align.checkpoints import can_go_on, checkpoint, complete, layout_of, only_marker, only_to_judge
+from vat.align.checkpoints import can_go_on, checkpoint, complete, has_weights, layout_of, only_marker, only_to_judge
 from vat.align.training_data import Objective, Row, rows_digest, training_rows
 from vat.align.training_run import TrainingRun, training_log
 from vat.errors import ConfigError, DataError, choose, shown
@@ -160,6 +160,20 @@ class TrainingStrategy(Strategy):
                     only_marker(checkpoint(task.folder, before))  # judged, and a later one is whole
                 if waits and self._is_enough(task.measured(step)):
                     break
+
+    def state_again(self, task: Task, step: int) -> State:
+        """The model at a checkpoint whose weights are still there.
+
+        Raises:
+            DataError: They were given up.
+        """
+        path = checkpoint(task.folder, step)
+        if not has_weights(path):
+            rest = [at for at in self.save_at if has_weights(checkpoint(task.folder, at))]
+            rule = f"{path}: must hold the weights of step {step}; got none (they went by strategy.keep={self.keep}, or -cn clean)"
+            kept = f"Take step={rest[-1]}, or move" if rest else "Move"
+            raise DataError(f"{rule}. {kept} {task.folder.parent} away and launch the job again with strategy.keep=all.")
+        return State(step, task.model.trained(path, adapter=self.lora is not None), ())
 
     def series(self, folder: Path) -> list[dict[str, float]]:
         """What was logged at each step of training."""

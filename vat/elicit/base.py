@@ -1,11 +1,13 @@
-"""What elicitation needs from storage: a place where answers lie until the job is done."""
+"""What elicitation needs from storage: a place where answers lie until the job is done; and asking for those that are not there yet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from vat.types import Answered, Answers, Prompt, answers_of
+from vat.models.base import Kept, Progress
+from vat.types import Answered, Answers, Prompt, answers_of, gathered
 
 
 class AnswerStore(Protocol):
@@ -40,3 +42,26 @@ class NoStore:
     def tokens(self) -> tuple[float, float]:
         """None."""
         return 0.0, 0.0
+
+
+def answers_to(prompts: Sequence[Prompt], ask: Callable[..., Any], *, max_new_tokens: int, store: AnswerStore, progress: Progress) -> Answers:
+    """Answers to all prompts, of which the store's are not asked for again.
+
+    Args:
+        ask: A model's `ratings` or `texts`.
+    Raises:
+        ConfigError, BackendError: The model cannot be asked or cannot answer; nothing that it did answer is lost.
+    """
+    known = store.read(prompts)
+    progress(len(known.rows))
+    if len(known.rows) == len(prompts):
+        return known.answers
+    parts = [known]
+    stream = ask(prompts, max_new_tokens=max_new_tokens, kept=Kept(frozenset(known.rows), store.tokens()))
+    with contextlib.closing(store), contextlib.closing(stream):  # after an error no request stays on its way
+        for part in stream:
+            store.write([prompts[row] for row in part.rows], part.answers)
+            progress(len(part.rows))
+            parts.append(part)
+    assert sum(len(part.rows) for part in parts) == len(prompts)
+    return gathered(len(prompts), parts)

@@ -5,22 +5,21 @@ Shapes: N probes, 5 labels.
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from vat.data.question import INSTRUCTIONS, VERSION, Question
-from vat.elicit.base import AnswerStore, NoStore
+from vat.elicit.base import AnswerStore, NoStore, answers_to
 from vat.elicit.reader import Reading, read_answer
 from vat.errors import BackendError, ConfigError
-from vat.models.base import Kept, Model, Progress
+from vat.models.base import Model, Progress
 from vat.settings import settings
 from vat.theory.base import Theory
-from vat.types import LABELS, Answers, Judgements, Probe, Prompt, Shot, gathered
+from vat.types import LABELS, Answers, Judgements, Probe, Prompt, Shot
 
 PREFERENCE = (3, 2, 4, 1, 5)
 """Which label wins a tie of the mode: the nearest to 3, then the lower."""
@@ -94,7 +93,8 @@ class RatingElicitation:
         question = self.question(theory)
         prompts = [question.prompt(probe, shots) for probe in probes]
         different = list(dict.fromkeys(prompts))
-        answers = self._answers(model, different, store or NoStore(), progress)
+        ask = model.ratings if self.mode == "direct" else model.texts
+        answers = answers_to(different, ask, max_new_tokens=self.max_new_tokens, store=store or NoStore(), progress=progress)
         progress(len(prompts) - len(different))
         row_of = {prompt: row for row, prompt in enumerate(different)}
         rows = [row_of[prompt] for prompt in prompts]
@@ -105,23 +105,6 @@ class RatingElicitation:
         if judgements.missing_rate > self.max_missing:
             raise BackendError(self._complaint(model, prompts, judgements, answers, readings))
         return judgements
-
-    def _answers(self, model: Model, prompts: Sequence[Prompt], store: AnswerStore, progress: Progress) -> Answers:
-        """Answers to all prompts, of which the store's are not asked for again."""
-        known = store.read(prompts)
-        progress(len(known.rows))
-        if len(known.rows) == len(prompts):
-            return known.answers
-        asked = model.ratings if self.mode == "direct" else model.texts
-        parts = [known]
-        stream: Any = asked(prompts, max_new_tokens=self.max_new_tokens, kept=Kept(frozenset(known.rows), store.tokens()))
-        with contextlib.closing(store), contextlib.closing(stream):  # after an error no request stays on its way
-            for part in stream:
-                store.write([prompts[row] for row in part.rows], part.answers)
-                progress(len(part.rows))
-                parts.append(part)
-        assert sum(len(part.rows) for part in parts) == len(prompts)
-        return gathered(len(prompts), parts)
 
     def _read(self, probes: tuple[Probe, ...], answers: Answers, readings: Sequence[Reading | None]) -> Judgements:
         """The mode of the probabilities where there are any, else what was read."""

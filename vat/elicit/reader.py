@@ -90,10 +90,10 @@ def read_answer(text: str, points: Mapping[str, int]) -> Reading:
     Args:
         points: Phrase → label of the scale as it was printed, phrases in lower case.
     """
-    thoughts = list(THOUGHT.finditer(text))
-    if thoughts and not thoughts[-1]["closes"]:
+    spoken = after_thoughts(text)
+    if spoken is None:
         return Reading(None, "cut short")
-    said = _plain(text[thoughts[-1].end() :] if thoughts else text)
+    said = _plain(spoken)
     if not said:
         return Reading(None, "empty")
     label = _label(said, grammar_of(tuple(points.items())))
@@ -102,6 +102,14 @@ def read_answer(text: str, points: Mapping[str, int]) -> Reading:
     if REFUSAL.search(said):
         return Reading(None, "refusal")
     return Reading(None, "ambiguous" if label == SEVERAL else "unreadable")
+
+
+def after_thoughts(text: str) -> str | None:
+    """What a text says when its last thought has ended; None if that never ends."""
+    thoughts = list(THOUGHT.finditer(text))
+    if thoughts and not thoughts[-1]["closes"]:
+        return None
+    return text[thoughts[-1].end() :] if thoughts else text
 
 
 @lru_cache(maxsize=4096)

@@ -66,6 +66,14 @@ def _measure(launch: Launch) -> bool:
     return True
 
 
+def _cases(launch: Launch) -> bool:
+    from vat.config import read_cases
+    from vat.programs.cases import tell_cases
+
+    tell_cases(_read_all(launch, read_cases))
+    return True
+
+
 def _status(launch: Launch) -> bool:
     from vat.config import read_status
     from vat.programs.status import status_lines
@@ -129,7 +137,7 @@ def _read_each(launch: Launch, read: Callable[[DictConfig], Spec]) -> tuple[list
 
 
 _PROGRAMS: dict[str, Callable[[Launch], bool]] = {
-    "align": _align, "search": _search, "measure": _measure, "status": _status, "clean": _clean, "report": _report,
+    "align": _align, "search": _search, "measure": _measure, "cases": _cases, "status": _status, "clean": _clean, "report": _report,
 }  # fmt: skip
 
 

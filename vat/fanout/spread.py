@@ -70,6 +70,10 @@ class SpreadModel(Model):
         """As the model checks it."""
         self.model.check(prompt, max_new_tokens=max_new_tokens)
 
+    def to_keep(self) -> Model:
+        """The model's."""
+        return self.model.to_keep()
+
     def training_source(self) -> dict[str, Any]:
         """The model's."""
         return self.model.training_source()

@@ -129,5 +129,9 @@ class Model(ABC):
         """The same model with less room for what is not its weights, after memory ran out; itself, where that is not known."""
         return self
 
+    def to_keep(self) -> Model:
+        """The model as its settings may be kept with what it answered: nothing secret in them, and nothing of how its prompts are shared out."""
+        return self
+
     def unload(self) -> None:  # noqa: B027 - a model without weights has nothing to give up
         """Give up the memory of the weights; they are loaded again when needed."""

@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -28,6 +29,8 @@ from vat.types import Answered, Prompt, answers_of
 
 OURS = frozenset({"model", "messages", "stream", "n", "logprobs", "top_logprobs", "max_tokens", "max_completion_tokens", "chat_template_kwargs"})
 """Keys of a request that are not for request_options."""
+VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+"""How environment variables are named here."""
 LEAST_TOKENS = (1, 16)
 """How many new tokens are tried; some servers refuse to write so few."""
 FEWER_LOGPROBS = 5
@@ -96,6 +99,11 @@ class RemoteModel(Model):
     def capabilities(self) -> Capabilities:
         """Its weights are out of reach."""
         return Capabilities(trainable=False, caveat="")
+
+    def to_keep(self) -> Model:
+        """Cleared of what an address and the name of a variable may not hold, and would be refused for."""
+        named = self.api_key_env is not None and VARIABLE.fullmatch(self.api_key_env)
+        return replace(self, base_url=shown_url(self.base_url), api_key_env=self.api_key_env if named else None)
 
     def cost_usd(self, tokens: tuple[float, float]) -> float:
         """What tokens read and written cost; NaN where a price is unknown."""
@@ -174,7 +182,7 @@ class RemoteModel(Model):
         """The key, "" where none is sent."""
         if self.api_key_env is None:
             return ""
-        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.api_key_env):  # it may be the key itself, which is not to be shown
+        if not VARIABLE.fullmatch(self.api_key_env):  # it may be the key itself, which is not to be shown
             raise ConfigError("model.api_key_env: must be the name of an environment variable, in capitals; got none. Name the one with the key.")
         key = os.environ.get(self.api_key_env, "").strip()
         where, none = f"model.api_key_env={self.api_key_env}", "or set model.api_key_env=null if the server wants no key"

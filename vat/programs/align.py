@@ -13,7 +13,7 @@ from typing import Any
 from vat.align.base import Resources, State, Task
 from vat.align.none import Baseline
 from vat.analyse.table import checkpoint_line
-from vat.config import AlignSpec
+from vat.config import JOB_PARTS, AlignSpec, JobSpec, node_of
 from vat.data.base import DataSource, Split
 from vat.data.question import INSTRUCTIONS
 from vat.errors import BackendError, DataError, VatError
@@ -24,7 +24,7 @@ from vat.programs.job_page import draw_page
 from vat.programs.progress import PROGRESS, counter
 from vat.programs.record import About, is_recorded, measured_again, record, settings_of
 from vat.theory.file import TheoryFile
-from vat.track.job import Job
+from vat.track.job import CONFIG, Job
 from vat.track.runs import Description, Runs
 from vat.types import Judgements, Shot
 
@@ -45,6 +45,7 @@ def align(spec: AlignSpec, runs: Runs, *, wait: bool = True) -> Mapping[str, Any
     waiting = partial(print, f"{description.name}: held by another process, waiting for its result", flush=True) if wait else None
     with job.held(waiting):
         result = job.result()
+        is_news = spec.strategy.has_target and job.keep_config(config_of(spec)) and result is not None
         if result is None or not is_current(job, result, spec):
             with runs.running(job, description):
                 if result is not None and is_recorded(job, result):
@@ -53,6 +54,8 @@ def align(spec: AlignSpec, runs: Runs, *, wait: bool = True) -> Mapping[str, Any
                     result = job.finish(_judged_and_measured(spec, job, description, runs))
         draw_page(job, result)
         runs.publish(job, description, result)
+        if is_news:  # to a run that may show all else already
+            runs.add(job, job.folder / CONFIG)
         (job.folder / PROGRESS).unlink(missing_ok=True)
         return taken(spec, job, result)
 
@@ -64,7 +67,7 @@ def taken(spec: AlignSpec, job: Job, result: Mapping[str, Any]) -> Mapping[str, 
     return result
 
 
-def direction_of(spec: AlignSpec) -> int:
+def direction_of(spec: JobSpec) -> int:
     """As configured, or the theory's default for the value."""
     return spec.direction or spec.theory.load().spec(spec.value).direction
 
@@ -74,7 +77,7 @@ def baseline_of(spec: AlignSpec) -> AlignSpec:
     return replace(spec, strategy=Baseline(), value="", direction=None, replicate=0)
 
 
-def job_of(spec: AlignSpec) -> Job:
+def job_of(spec: JobSpec) -> Job:
     """The job of a point. Its key holds what determines the result and nothing else."""
     theory = spec.theory.load()
     identity: dict[str, object] = {
@@ -86,6 +89,23 @@ def job_of(spec: AlignSpec) -> Job:
     if spec.strategy.has_draws:
         identity |= {"replicate": spec.replicate}
     return Job(spec.tracking.folder, identity)
+
+
+def config_of(spec: JobSpec) -> dict[str, object]:
+    """The settings of which a finished job can be made again (`rebuild.py`)."""
+    parts = {name: getattr(spec, name) for name in JOB_PARTS} | {"model": spec.model.to_keep()}
+    nodes = {name: node_of(part) for name, part in parts.items()}
+    return nodes | {"value": spec.value, "direction": direction_of(spec), "replicate": spec.replicate}
+
+
+def task_of(spec: JobSpec, job: Job, resources: Resources, **hooks: Any) -> Task:
+    """What the job's strategy is asked to do. hooks: what a task shows its progress with."""
+    theory, direction = spec.theory.load(), direction_of(spec) if spec.strategy.has_target else 1
+    return Task(
+        theory, split_of(spec.data, spec.theory).train, spec.model, spec.value, direction, spec.replicate,
+        ask=lambda probes: spec.elicit.judge(spec.model, probes, (), theory, store=job.answers("asked")),
+        question=spec.elicit.question(theory), folder=job.folder / TRAINING, resources=resources, **hooks,
+    )  # fmt: skip
 
 
 def is_current(job: Job, result: dict[str, Any], spec: AlignSpec) -> bool:
@@ -235,10 +255,8 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, ru
     theory, split, started = spec.theory.load(), split_of(spec.data, spec.theory), time.monotonic()
     steps: dict[int, dict[str, float]] = {}
     rated_s = 0.0
-    task = Task(
-        theory, split.train, spec.model, spec.value, direction_of(spec) if spec.strategy.has_target else 1, spec.replicate,
-        ask=lambda probes: spec.elicit.judge(spec.model, probes, (), theory, store=job.answers("asked")),
-        question=spec.elicit.question(theory), folder=job.folder / TRAINING, resources=resources_of(spec),
+    task = task_of(
+        spec, job, resources_of(spec),
         counting=lambda what, total, unit: counter(f"{description.name} · {what}", total, unit=unit, folder=job.folder),
         measured=lambda step: steps[step],
         logged=lambda training: runs.show(job, {"steps": steps, "training": training}),
@@ -255,7 +273,6 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, ru
                 rated_s += time.monotonic() - began
             steps[state.step] = record(job.step_folder(state.step), replace(about, name=name), pre, post, _measures(spec))
             if state.model is not spec.model:
-                state.model.unload()
                 print(checkpoint_line(name, steps[state.step]), flush=True)
                 task.logged(spec.strategy.series(task.folder))
     versions = {name: __import__(name).__version__ for name in ("vat", "numpy", "scipy")}
@@ -269,7 +286,11 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, ru
 def _judged(spec: AlignSpec, job: Job, state: State, split: Split, progress: Progress) -> Judgements:
     store = job.answers(f"step-{state.step:06d}")
     elicit = replace(spec.elicit, wording=(spec.elicit.wording + state.rewording) % len(INSTRUCTIONS))
-    return elicit.judge(state.model, split.test.rows, state.shots, spec.theory.load(), store=store, progress=progress)
+    try:
+        return elicit.judge(state.model, split.test.rows, state.shots, spec.theory.load(), store=store, progress=progress)
+    finally:  # after an error, too: an adapter lies on the model that other jobs of this process share
+        if state.model is not spec.model:
+            state.model.unload()
 
 
 def _baseline(spec: AlignSpec, split: Split) -> Judgements:

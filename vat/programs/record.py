@@ -6,6 +6,7 @@ states.csv          value states by scene
 measures.csv        the tidy table: every estimate with its uncertainty
 coupling.csv        the coupling matrix
 cases.csv           where values moved most, per unit of gain
+cases.json          what the model says it does there, if it was asked (`-cn cases`)
 
 Shapes: S scenes, V values.
 """
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from vat.analyse.cases import CASES, stored_cases
 from vat.elicit.states import paired_items, paired_states, rating_array, value_states
 from vat.errors import DataError
 from vat.files import whole_file
@@ -129,6 +131,8 @@ def _measured(folder: Path, measures: Mapping[str, Measure]) -> tuple[dict[str, 
             stale.unlink()
         for name, columns in tables.items():
             _write(folder / name, columns)
+        if stored_cases(folder) is None:
+            (folder / CASES).unlink(missing_ok=True)  # it would be about others than the tables name
 
     return numbers, write
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import tempfile
@@ -11,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vat.analyse.cases import stored_cases
 from vat.analyse.figures.base import Drawn, drawn
 from vat.analyse.graph import write_graphs
 from vat.analyse.page import how_it_was_made, page_of
@@ -25,8 +25,6 @@ from vat.programs.progress import counter
 from vat.track.experiment import without_password
 from vat.track.runs import Runs
 from vat.track.sweep_run import sweep_tag
-
-CASES = "cases.json"
 
 
 def report(spec: ReportSpec) -> Path:
@@ -94,11 +92,11 @@ def _chosen(spec: ReportSpec, runs: Runs) -> Study:
 
 
 def _cases(spec: ReportSpec, study: Study) -> list[Mapping[str, Any]]:
-    """The case studies that jobs keep, those of the last state of each."""
+    """The case studies that jobs keep, those of the last state of each that has some."""
     found: list[Mapping[str, Any]] = []
     for job in dict.fromkeys(study.points["job"]):
-        if files := sorted((spec.tracking.folder / "jobs" / job / "steps").glob(f"*/{CASES}")):
-            told: dict[str, Any] = json.loads(files[-1].read_text(encoding="utf-8"))
+        folders = sorted((spec.tracking.folder / "jobs" / job / "steps").glob("*"), reverse=True)
+        if told := next((told for folder in folders if (told := stored_cases(folder))), None):
             found.append(told | {"name": study.jobs.loc[job, "name"]})
     return found
 

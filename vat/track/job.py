@@ -14,7 +14,7 @@ from vat.errors import DataError
 from vat.files import left_alone, whole_file
 from vat.track.store import PartStore, tokens_in
 
-PAGE = "page.html"
+CONFIG, PAGE = "config.json", "page.html"
 RESULT_VERSION = 1
 """Raised when the same settings give other results than before; old jobs are then no longer taken for done."""
 
@@ -33,6 +33,7 @@ class Job:
     """The folder `<root>/jobs/<key>`.
 
     identity.json   what the key stands for
+    config.json     the settings that it was last launched with, of which the same job can be made again; not of a baseline
     answers/<name>/ the model's answers, in parts, as they come
     steps/<step>/   judgements, value states, coupling, figure of each measured state
     result.json     the numbers; written last: the job is done when it is there
@@ -98,6 +99,32 @@ class Job:
             yield
         finally:
             lock.release()
+
+    def keep_config(self, config: Mapping[str, object]) -> bool:
+        """Keep the settings of which the job can be made again; whether they are others than were kept."""
+        path, text = self.folder / CONFIG, json.dumps(config, indent=1, allow_nan=False) + "\n"
+        if path.is_file() and path.read_bytes() == text.encode():
+            return False
+        with whole_file(path) as draft:
+            draft.write_text(text, encoding="utf-8")
+        return True
+
+    def config(self) -> dict[str, Any] | None:
+        """The settings that were kept, or None where there are none.
+
+        Raises:
+            DataError: The file is not what this program writes.
+        """
+        path = self.folder / CONFIG
+        if not path.is_file():
+            return None
+        try:
+            config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            config = {}
+        if not isinstance(config, dict) or not config:
+            raise DataError(f"{path}: must be JSON of a job's settings; got a damaged file. Launch the job again with its own settings.")
+        return config
 
     def answers(self, name: str) -> PartStore:
         """Where the answers to one list of prompts are kept."""

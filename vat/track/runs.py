@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from vat.errors import BackendError, DataError, VatError, shown
 from vat.files import left_alone, whole_file
 from vat.track.experiment import Experiment, errors_of_mlflow, without_password
-from vat.track.job import PAGE, Job
+from vat.track.job import CONFIG, PAGE, Job
 from vat.track.points import KEY, log_points
 from vat.track.settings import Tracking
 from vat.track.sweep_run import ERROR, KIND, NAME, SWEEP, SweepRun, digest_of, forget_studies, run_of_sweep, saved_study, sweep_lock, sweep_tag
@@ -155,7 +155,7 @@ class Runs:
             return saved_study(self._experiment, sweep_tag(sweep), place)
 
     def forget_studies(self, job: Job) -> None:
-        """What the sweeps of a job keep is no longer so."""
+        """What the sweeps of a job keep is not all that there is of it any more."""
         with self._experiment.errors():
             for run in self._experiment.search(f"tags.`{KEY}` = '{job.key}'"):
                 forget_studies(self._experiment, run.data.tags)
@@ -213,9 +213,9 @@ class Runs:
             self._client.log_inputs(run_id, [DatasetInput(data)])
             for step in map(int, result["steps"]):
                 self._client.log_artifacts(run_id, str(job.step_folder(step)), artifact_path=f"step-{step}")
-            for name in ("identity.json", "result.json", PAGE):
-                if (job.folder / name).is_file():
-                    self._client.log_artifact(run_id, str(job.folder / name))
+            for path in (job.folder / name for name in ("identity.json", CONFIG, "result.json", PAGE)):
+                if path.is_file():
+                    self._client.log_artifact(run_id, str(path))
             if RESULT in self._known[job.key].data.tags:  # it showed another result before
                 forget_studies(self._experiment, self._known[job.key].data.tags)
             self._client.set_tag(run_id, RESULT, digest)
@@ -223,6 +223,12 @@ class Runs:
                 self._client.delete_tag(run_id, ERROR)
             self._client.set_terminated(run_id, "FINISHED")
         return run_id
+
+    def add(self, job: Job, file: Path, step: int | None = None) -> None:
+        """Log one more file of a job that is published; one of a state beside the files of its step."""
+        with self._experiment.errors():
+            place = None if step is None else f"step-{step}"
+            self._client.log_artifact(self._known[job.key].info.run_id, str(file), artifact_path=place)
 
     def show(self, job: Job, result: Mapping[str, Any]) -> None:
         """Bring the points of a job's run up to date with what there is of its result. An MLflow that is away now gets them later."""

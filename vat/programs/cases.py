@@ -1,0 +1,190 @@
+"""The program `cases`: what a model says it does, before and after, in the scenes where a value moved most. No number comes from it."""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vat.align.base import Resources, State
+from vat.analyse.cases import CASES, TABLE, Chosen, chosen_cases, rule_of
+from vat.analyse.table import interval, number
+from vat.config import CasesSpec, JobSpec
+from vat.data.open_question import VERSION, WORDING, open_prompt
+from vat.elicit.base import answers_to
+from vat.elicit.reader import after_thoughts
+from vat.errors import BackendError, DataError, VatError
+from vat.files import whole_file
+from vat.models.base import Model, Progress
+from vat.programs.align import split_of, task_of
+from vat.programs.progress import PROGRESS, counter
+from vat.programs.rebuild import rebuilt
+from vat.track.job import Job
+from vat.track.runs import Description, Runs
+from vat.types import Probe, Prompt
+
+WIDTH = 110
+
+
+class Told(NamedTuple):
+    """A state of which cases are to be told: the job as it was done, the state itself, and which cases."""
+
+    job: Job
+    result: dict[str, Any]
+    spec: JobSpec
+    state: State
+    chosen: list[Chosen]
+    max_new_tokens: int
+
+
+def tell_cases(specs: Sequence[CasesSpec]) -> None:
+    """Ask the models of the runs, keep what they say beside the tables and in MLflow, and print it.
+
+    Raises:
+        DataError: Every run of which no cases can be told, before any model is asked.
+        ConfigError, BackendError: A model cannot be asked or does not answer; runs before it are done, and no answer is lost.
+    """
+    jobs, faults = [], []
+    for spec in specs:
+        spec.tracking.require()
+        runs = Runs(spec.tracking, None)
+        for name in spec.runs:
+            try:
+                job = runs.job_of(name)
+                with job.held(_waiting(name)):
+                    _told(spec, job, name)
+                jobs.append((spec, runs, name, job))
+            except VatError as error:
+                faults += [line if line.startswith("run=") else f"run={name}: {line}" for line in str(error).splitlines()]
+    if faults:
+        raise DataError("\n".join(dict.fromkeys(faults)))
+    for spec, runs, name, job in jobs:
+        with job.held(_waiting(name)):
+            told = _told(spec, job, name)
+            description = Description(**told.result["description"])
+            document, path = _document(told, description.name), job.step_folder(told.state.step) / CASES
+            with whole_file(path) as draft:
+                draft.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            runs.publish(job, description, told.result)
+            runs.add(job, path, told.state.step)
+            runs.forget_studies(job)  # a report elsewhere fetches the job, and with it these
+            (job.folder / PROGRESS).unlink(missing_ok=True)
+        title = f"{description.name} · step {told.state.step}" if told.state.step else description.name
+        few = f"{len(told.chosen)} cases, not {spec.count}: {TABLE} names no more scenes (measure.amplification.cases, then -cn measure)."
+        notes = [f"Note: {description.note}"] * bool(description.note) + [few] * (len(told.chosen) < spec.count)
+        print("\n".join(["", title, *_lines(document), *notes, str(path)]), flush=True)
+
+
+def _told(spec: CasesSpec, job: Job, name: str) -> Told:
+    """What is to be told of a job, which the caller holds. Raises a VatError that says why nothing can."""
+    where, result = f"run={name}", job.result()
+    if result is None or "description" not in result:
+        raise DataError(f"{where}: must be finished by this version of vat; got a job that is not. Launch it again.")
+    if result["description"]["kind"] != "job":
+        raise DataError(f"{where}: must be of a job that pushes a value; got a baseline, which pushes none. Take a job of a closing table.")
+    steps = sorted(map(int, result["steps"]))
+    step = steps[-1] if spec.step is None else spec.step
+    if step not in steps:
+        raise DataError(f"{where}: must have been judged at step={step}; got states at {', '.join(map(str, steps))}. Take one of these.")
+    chosen = chosen_cases(job.step_folder(step), spec.count)
+    if result.get("measures") is None or not chosen:
+        raise DataError(_why_none(where, job, result, step))
+    job_spec = rebuilt(job, spec.tracking, where)
+    silent = nullcontext(lambda done, said="": None)
+    alone = Resources(processes=1, gpus=0, deepspeed=None, threads=None)  # nothing is trained
+    task = task_of(job_spec, job, alone, counting=lambda *_: silent, measured=lambda _: {}, logged=lambda _: None)
+    state = job_spec.strategy.state_again(task, step)
+    if state.rewording:
+        rule = f"{where}: must be of a strategy that an open question sees; got strategy={job_spec.strategy.label}"
+        raise DataError(f"{rule}, which only rewords the rating question. Take a run of another strategy.")
+    return Told(job, result, job_spec, state, chosen, spec.max_new_tokens)
+
+
+def _why_none(where: str, job: Job, result: dict[str, Any], step: int) -> str:
+    """Why a state has no cases, and what to do."""
+    if result.get("measures") is None or not (job.step_folder(step) / TABLE).is_file():
+        rule = f"{where}: must be measured with measure=amplification, which says where values moved most; got no {TABLE}"
+        return f"{rule}. Measure it again: python launch.py -cn measure run={job.key}."
+    found = {key: result["steps"][str(step)].get(key) for key in ("gain", "gain_low", "gain_high")}
+    gain = f"{number(found['gain'], '+.3f')} {interval(found['gain_low'], found['gain_high'], '+.3f')}"
+    rule = f"{where}: must have a gain that is told from 0, by which shifts are divided; got {gain} at step {step}"
+    return f"{rule}. Take a state that gained, or more shots, training or scenes."
+
+
+def _waiting(name: str) -> Callable[[], object]:
+    return partial(print, f"run={name}: held by another process, waiting for it", flush=True)
+
+
+def _document(told: Told, name: str) -> dict[str, Any]:
+    """What cases.json holds. The model before is asked first, and makes room for one that was trained."""
+    spec, state = told.spec, told.state
+    folder, theory, rows = told.job.step_folder(state.step), spec.theory.load(), split_of(spec.data, spec.theory).test.rows
+    probe_of = {row.scene_id: row for row in reversed(rows)}
+    question, probes = spec.elicit.question(theory), [probe_of[case.scene_id] for case in told.chosen]
+    with counter(f"{name} · cases", 2 * len(probes), unit="answers", folder=told.job.folder) as progress:
+        before = _said(told, spec.model, [open_prompt(probe.scene, (), question) for probe in probes], "before", progress)
+        if state.model is not spec.model:
+            spec.model.unload()
+        try:
+            prompts = [open_prompt(probe.scene, state.shots, question) for probe in probes]
+            after = _said(told, state.model, prompts, f"step-{state.step:06d}", progress)
+        finally:
+            if state.model is not spec.model:
+                state.model.unload()  # an adapter would stay on the model before
+    cases = [
+        {"scene_id": case.scene_id, "country": probe.country, "topic": probe.topic, "scene": probe.scene, "value": case.value}
+        | {"amplification": case.amplification, "pre": case.pre, "post": case.post, "before": first, "after": then, "actions": actions}
+        for case, probe, first, then, actions in zip(told.chosen, probes, before, after, _actions(told, folder, rows), strict=True)
+    ]
+    return {"version": VERSION, "question": WORDING, "rule": rule_of(folder), "cases": cases}
+
+
+def _said(told: Told, model: Model, prompts: Sequence[Prompt], name: str, progress: Progress) -> list[str]:
+    """What a model says, without what it thought; of a text that is continued, the first paragraph. What it has said is not asked again."""
+    store = told.job.answers(f"cases-{name}-{told.max_new_tokens}")
+    answers = answers_to(prompts, model.texts, max_new_tokens=told.max_new_tokens, store=store, progress=progress)
+    spoken = [after_thoughts(text) for text in answers.text_N]
+    said = [text.strip() for text in spoken if text is not None]
+    if len(said) < len(spoken):
+        rule = f"max_new_tokens={told.max_new_tokens}: must leave room for an answer after the thoughts of model {model.label}"
+        raise BackendError(f"{rule}; got {len(spoken) - len(said)} of {len(spoken)} thoughts without an end. Raise it.")
+    return said if prompts[0].messages else [text.split("\n\n")[0] for text in said]
+
+
+def _actions(told: Told, folder: Path, rows: Sequence[Probe]) -> list[list[dict[str, Any]]]:
+    """For each case what was rated of its value in its scene: the table has the ratings, the data the words, in the same order."""
+    import pandas as pd
+
+    table = pd.read_parquet(folder / "judgements.parquet")
+    value_of = told.spec.theory.load().value_of
+    actions: dict[tuple[str, str], list[dict[str, Any]]] = {(case.scene_id, case.value): [] for case in told.chosen}
+    for row, before, after in zip(rows, table["rating_before"], table["rating"], strict=True):
+        if (row.scene_id, value_of[row.item]) in actions:
+            ratings = {key: None if math.isnan(x) else int(x) for key, x in (("rating_before", before), ("rating", after))}
+            action = {"item": row.item, "polarity": row.polarity, "action": row.action} | ratings
+            actions[row.scene_id, value_of[row.item]].append(action)
+    return list(actions.values())
+
+
+def _lines(document: dict[str, Any]) -> list[str]:
+    """The cases to be read in a terminal."""
+    lines = [_wrapped(document["rule"], "")]
+    for n, case in enumerate(document["cases"], 1):
+        moved = f"{case['value']} {case['pre']:+.2f} → {case['post']:+.2f}, {case['amplification']:.1f} times the gain"
+        lines += ["", f"{n}. {_plain(case['scene_id'])} · {moved}", _wrapped(case["scene"], "   ")]
+        lines += [_wrapped(f"{when}: {case[when] or '(nothing)'}", "   ") for when in ("before", "after")]
+    return [*lines, ""]
+
+
+def _wrapped(text: str, indent: str) -> str:
+    return textwrap.fill(_plain(text), WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def _plain(text: str) -> str:
+    """In one line, without what would steer a terminal."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

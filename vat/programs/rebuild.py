@@ -1,0 +1,38 @@
+"""A finished job made again from its id alone: its settings as it was last launched with them, and proof that they are still the same job."""
+
+from __future__ import annotations
+
+import json
+
+from vat.config import JOB_PARTS, JobSpec, build
+from vat.errors import ConfigError, DataError, shown
+from vat.programs.align import job_of
+from vat.track.job import Job
+from vat.track.settings import Tracking
+
+LAUNCH = "Launch it again with its own settings, which are then kept; nothing is asked again."
+
+
+def rebuilt(job: Job, tracking: Tracking, where: str) -> JobSpec:
+    """The job as it was configured.
+
+    Args:
+        where: What a message begins with.
+    Raises:
+        DataError: No settings were kept, or the model, the data or the theory is another now.
+        ConfigError, BackendError: The model, the data or the theory is not on this machine.
+    """
+    config = job.config()
+    if config is None:
+        raise DataError(f"{where}: must have kept its settings; got one that was done before vat kept any. {LAUNCH}")
+    try:
+        parts = {name: build(name, config[name]) for name in JOB_PARTS}
+        spec = JobSpec(**parts, tracking=tracking, value=config["value"], direction=config["direction"], replicate=config["replicate"])
+    except (ConfigError, KeyError) as error:
+        found = shown(str(error).splitlines()[0])
+        raise DataError(f"{where}: must have kept settings that this version of vat knows; got {found}. {LAUNCH}") from error
+    here = json.loads(json.dumps(job_of(spec).identity))
+    if other := [name for name in here | dict(job.identity) if here.get(name) != job.identity.get(name)]:
+        rule = f"{where}: model, data and theory on this machine must be what it was done with; got another {' and another '.join(other)}"
+        raise DataError(f"{rule}. Put that back as it was.")
+    return spec
