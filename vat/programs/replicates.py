@@ -11,8 +11,9 @@ import numpy as np
 
 from vat.analyse.table import interval, number, plain_table
 from vat.measure.base import Shifted
-from vat.measure.compare import Difference, Of, over_replicates, paired_difference
+from vat.measure.compare import Difference, over_replicates, paired_difference
 from vat.measure.null import false_discovery_q
+from vat.measure.pseudo_values import Of
 from vat.programs.record import shifted_of
 
 _CELL = ("model", "value", "direction", "strategy", "shots", "settings")
