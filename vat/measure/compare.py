@@ -93,7 +93,7 @@ def over_replicates(
     Source: none in the paper, which has one draw and no interval. Pseudo-values: Tukey (1958), of the hypervolume near
         the infinitesimal jackknife of Jaeckel (1972). Differs: its step; coverage in docs/calibration.md.
     """
-    pseudo_RS, chance = pseudo_values(shift, "shift", target, direction, of, at_gain)
+    pseudo_RS, chance = pseudo_values(shift, "shift", target, direction, of, at_gain, factors)
     levels = _levels(pseudo_RS, factors)
     reach = levels.error * float(student_t.ppf(0.5 + LEVEL / 2, levels.freedom))
     spread = (levels.sd_replicate, levels.sd_scene, *pseudo_RS.shape)
@@ -124,8 +124,8 @@ def paired_difference(
     Source: none in the paper, which compares by eye. Pseudo-values: Tukey (1958); degrees of freedom: Satterthwaite (1946). Differs:
         size and coverage in docs/calibration.md: with 2 or 3 replicates the test rejects too often, so use 4 or more.
     """
-    a_RS, chance_a = pseudo_values(first, "first", target, direction, of, at_gain)
-    b_RS, chance_b = pseudo_values(second, "second", target, direction, of, at_gain)
+    a_RS, chance_a = pseudo_values(first, "first", target, direction, of, at_gain, factors)
+    b_RS, chance_b = pseudo_values(second, "second", target, direction, of, at_gain, factors)
     if a_RS.shape[1] != b_RS.shape[1] or np.shape(first)[-1] != np.shape(second)[-1]:
         raise DataError(f"second: must have the scenes and values of first; got shapes {np.shape(second)} and {np.shape(first)}. Pair them.")
     levels = _levels(a_RS - b_RS, factors) if len(a_RS) == len(b_RS) else _unpaired(a_RS, b_RS, factors)

@@ -21,15 +21,18 @@ import numpy as np
 from vat.errors import DataError
 from vat.measure.coupling import checked
 from vat.measure.indices import system_tax
+from vat.measure.jackknife import Factors, crossed_bias
 from vat.measure.pareto import hypervolume_batch
 from vat.measure.resample import leave_one_out_weights, resampled_couplings
-from vat.types import Bools, Floats
+from vat.types import Floats
 
 Of = Literal["nvat", "gain", "hypervolume"]
 _CHUNK = 512
 
 
-def pseudo_values(shift: Floats, where: str, target: int, direction: int, of: Of, at_gain: float | None) -> tuple[Floats, float]:
+def pseudo_values(
+    shift: Floats, where: str, target: int, direction: int, of: Of, at_gain: float | None, factors: Factors | None
+) -> tuple[Floats, float]:
     """(R, S) pseudo-values of nvat², gain or hypervolume, and the level of nvat² under independence. Arguments as of `over_replicates`."""
     if of not in get_args(Of):
         raise DataError(f"of: must be one of {', '.join(get_args(Of))}; got {of!r}. Use of='nvat'.")
@@ -44,13 +47,15 @@ def pseudo_values(shift: Floats, where: str, target: int, direction: int, of: Of
     if target not in range(shift.shape[-1]) or direction not in (1, -1):
         raise DataError(f"target, direction: a column of the shifts, and 1 or -1; got {target} and {direction}. Fix them.")
     rows, n_scenes = [], shift.shape[-2]
+    seen = ~np.isnan(shift)
+    count = (np.swapaxes(seen, -1, -2).astype(float) @ seen)[..., ~np.eye(shift.shape[-1], dtype=bool)]
+    chance = float((1 / np.maximum(count - 1, 1)).mean())
     for r, of_replicate in enumerate(shift):
         path = [checked(shift_SV) for shift_SV in (of_replicate if of_path else of_replicate[None])]
         gains = [partial(_gain, shift_SV, target=target, direction=direction) for shift_SV in path]
         if of == "hypervolume":
             gain_BC = np.stack([_left_out(gain, n_scenes) for gain in gains], axis=-1)
-            tax_BC = np.stack([_left_out(partial(_free_of_chance, shift_SV), n_scenes) for shift_SV in path], axis=-1)
-            rows.append(_of_hypervolume(gain_BC, tax_BC))
+            rows.append(_of_hypervolume(gain_BC, np.stack([_free_of_chance(shift_SV, chance, factors) for shift_SV in path], axis=-1)))
             continue
         statistic = gains[0] if of == "gain" else partial(_square, path[0])
         if at_gain is not None:
@@ -58,9 +63,7 @@ def pseudo_values(shift: Floats, where: str, target: int, direction: int, of: Of
             statistic = partial(_at_gain, around, target=target, direction=direction, of=of, at_gain=at_gain)
         statistic_B = _left_out(statistic, n_scenes)
         rows.append(n_scenes * statistic_B[0] - (n_scenes - 1) * statistic_B[1:])
-    seen = ~np.isnan(shift)
-    count = (np.swapaxes(seen, -1, -2).astype(float) @ seen)[..., ~np.eye(shift.shape[-1], dtype=bool)]
-    return np.array(rows), float((1 / np.maximum(count - 1, 1)).mean())
+    return np.array(rows), chance
 
 
 def _left_out(statistic: Callable[[Floats], Floats], n_scenes: int) -> Floats:
@@ -123,27 +126,23 @@ def _gain(shift_SV: Floats | None, weight_BS: Floats, *, target: int, direction:
 
 def _square(shift_SV: Floats | None, weight_BS: Floats) -> Floats:
     """(B,) nvat² of each resample, NaN where nothing couples; 0 of a model that was not pushed."""
-    return np.zeros(len(weight_BS)) if shift_SV is None else _mean_square(*_couplings(shift_SV, weight_BS))
-
-
-def _free_of_chance(shift_SV: Floats, weight_BS: Floats) -> Floats:
-    """(B,) nvat of each resample less its level by chance, signed; NaN where nothing couples.
-
-    Below that level a line, not a root: a root is too steep near 0 for pseudo-values (intervals of it covered 83%, of the line 95%).
-    """
-    coupling_BVV, defined_BVV = _couplings(shift_SV, weight_BS)
-    seen_SV = ~np.isnan(shift_SV)
-    count_BVV = np.tensordot(weight_BS, seen_SV[:, :, None] & seen_SV[:, None, :], axes=1)
-    chance_B = np.where(defined_BVV, 1 / np.maximum(count_BVV - 1, 1), 0.0).sum(axis=(1, 2)) / np.maximum(defined_BVV.sum(axis=(1, 2)), 1)
-    excess_B = _mean_square(coupling_BVV, defined_BVV) - chance_B
-    return np.asarray(excess_B / np.sqrt(np.maximum(excess_B, chance_B)), dtype=float)
-
-
-def _couplings(shift_SV: Floats, weight_BS: Floats) -> tuple[Floats, Bools]:
-    """(B, V, V) couplings of each resample, and where they are defined."""
+    if shift_SV is None:
+        return np.zeros(len(weight_BS))
     coupling_BVV = resampled_couplings(shift_SV, weight_BS)
-    return coupling_BVV, ~np.isnan(coupling_BVV) & ~np.eye(shift_SV.shape[1], dtype=bool)
-
-
-def _mean_square(coupling_BVV: Floats, defined_BVV: Bools) -> Floats:
+    defined_BVV = ~np.isnan(coupling_BVV) & ~np.eye(shift_SV.shape[1], dtype=bool)
     return np.where(defined_BVV.any(axis=(1, 2)), system_tax(coupling_BVV, pairs=defined_BVV) ** 2, np.nan)
+
+
+def _free_of_chance(shift_SV: Floats, chance: float, factors: Factors | None) -> Floats:
+    """(1 + S,) nvat of all scenes and with each left out, less what chance and shared factors bring, signed; NaN where nothing couples.
+
+    Below the level by chance a line, not a root, which is too steep near 0 for pseudo-values: without a tax intervals of the root covered 83%.
+    """
+    n_scenes = len(shift_SV)
+    square_B = _left_out(partial(_square, shift_SV), n_scenes)
+    own = (n_scenes - 1) * (square_B[1:].mean() - square_B[0])
+    shared = crossed_bias(lambda weight_BS: _square(shift_SV, weight_BS)[:, None], square_B[:1], n_scenes, factors=factors)[0]
+    bias = own if np.isnan(shared) else shared
+    excess_B = square_B - bias
+    excess_B[1:] -= own / (n_scenes - 1)  # fewer scenes, more chance
+    return np.asarray(excess_B / np.sqrt(np.maximum(excess_B, np.fmax(chance, bias))), dtype=float)
