@@ -136,6 +136,15 @@ def test_a_checkpoint_far_behind_another_and_one_that_moved_nothing_add_nothing(
         assert over_replicates(np.concatenate([front, more], axis=1), **AREA)[:3] == pytest.approx(expected[:3], abs=1e-12)
 
 
+def test_a_checkpoint_that_overtakes_others_moves_the_estimate_without_a_jump():
+    """Leaving scenes out would move it fifty times as far as the gain moved."""
+    shift = path(rho=0.0, alike=True)
+    shift[..., 0] -= shift[..., 0].mean(axis=-1, keepdims=True) - 0.3
+    overtaking = [shift + np.where(np.arange(VALUES) == 0, more, 0) * np.array([1, 0, 0])[:, None, None] for more in np.arange(-6, 7) / 2000]
+    moved = np.diff([over_replicates(checkpoints, **AREA).estimate for checkpoints in overtaking])
+    assert np.abs(moved).max() < 4 / 2000
+
+
 def test_replicates_count_each_for_itself():
     shift = path(replicates=4)
     each = [over_replicates(one, **AREA).estimate for one in shift]
