@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, chisquare, kstest
 
+from tests.measure.test_pseudo_values import Planted, verdicts
 from vat.measure.compare import over_replicates, paired_difference
 from vat.measure.coupling import checked, couple
 from vat.measure.gain import mean_interval
@@ -184,6 +185,43 @@ def test_differences_between_methods(rhos, spread, replicates, capsys):
     assert cover >= 0.88
     if rhos[0] == rhos[1]:
         assert rejected <= 0.12
+
+
+RISING = Planted()
+ALIKE = Planted(alike=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        *(
+            2 * (method._replace(checkpoints=checkpoints, replicates=replicates, rho=rho),)
+            for method in (RISING, ALIKE) for checkpoints in (3, 6) for replicates in (1, 4) for rho in (0.0, 0.2, 0.4)
+        ),
+        *(
+            2 * (method._replace(effects=effects, replicates=replicates, rho=rho),)
+            for effects in (0.0, 0.3) for method in (RISING, ALIKE) for replicates in (1, 4) for rho in (0.0, 0.4)
+        ),
+        *(2 * (ALIKE._replace(gain=0.0, replicates=replicates),) for replicates in (1, 4)),
+        *((RISING._replace(replicates=replicates), RISING._replace(replicates=replicates, rho=0.6)) for replicates in (1, 4)),
+        *((ALIKE._replace(replicates=replicates, checkpoints=6), ALIKE._replace(replicates=replicates)) for replicates in (1, 4)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_hypervolumes(first, second, capsys):
+    found = verdicts(first, second, 500)
+    bias, covered, apart, rejected = found.mean(axis=0)
+    row = [
+        "alike" if first.alike else "rising", first.gain, *dict.fromkeys((first.checkpoints, second.checkpoints)),
+        *dict.fromkeys((first.rho, second.rho)), f"{first.effects:.0%}", first.replicates, f"{first.truth():.3f}", f"{bias:+.4f}",
+        *(f"{100 * x:.1f}" for x in (covered, apart, rejected)),
+    ]  # fmt: skip
+    with capsys.disabled():
+        print("\n| " + " | ".join(map(str, row)) + " |")
+    assert covered >= 0.87
+    assert apart >= 0.86
+    if first == second:
+        assert rejected <= 0.14
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.1])

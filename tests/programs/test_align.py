@@ -21,7 +21,7 @@ def test_a_trained_state_is_given_up_also_if_judging_it_fails(fails: bool, tmp_p
         quick = [f"tracking.root={tmp_path}", "model=scripted", "data.limit=12"]
         spec, other = (read(compose("align", [*quick, f"model.sway={sway}"])) for sway in (0.5, 0.25))
     unloaded: list[object] = []
-    monkeypatch.setattr(ScriptedModel, "unload", lambda model: unloaded.append(model))
+    monkeypatch.setattr(ScriptedModel, "unload", lambda model: unloaded.append(model))  # noqa: PLW0108 - a builtin is no method
 
     def judged() -> None:
         _judged(spec, job_of(spec), State(10, other.model, ()), split_of(spec.data, spec.theory), lambda done, said="": None)

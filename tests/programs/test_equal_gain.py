@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.programs.test_replicates import THEORY, Sweep, judged
+from tests.programs.test_replicates import THEORY, Sweep, judged, states_of
 from vat.measure.compare import over_replicates, paired_difference
 from vat.programs.equal_gain import equal_gain_table
 from vat.programs.record import About, record, shifted_of
@@ -37,7 +37,7 @@ def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def test_two_strategies_are_compared_at_the_largest_gain_that_both_reach_and_at_half_of_it(sweep: Sweep) -> None:
     rows, folders = sweep
-    lines = [line.split() for line in equal_gain_table(rows, folders).splitlines()[3:]]
+    lines = [line.split() for line in equal_gain_table(rows, states_of(folders)).splitlines()[3:]]
     shifts = {name: [[shifted_of(folder) for folder in folders[f"{name}{r}"]] for r in range(3)] for name in ("sft", "dpo")}
     stacked = {name: np.stack([[one.post_SV - one.pre_SV for one in of_one] for of_one in of_name]) for name, of_name in shifts.items()}
     direction = rows[0]["direction"]
@@ -54,12 +54,12 @@ def test_numbers_of_examples_are_doses_too(sweep: Sweep) -> None:
     rows, folders = sweep
     steered = [row | {"strategy": "steering", "job": f"{row['job']}x{n}", "shots": 2**n} for row in rows[:3] for n in range(3)]
     doses = {f"{row['job']}x{n}": [folders[row["job"]][n]] for row in rows[:3] for n in range(3)}
-    with_shots = equal_gain_table([*steered, *rows[3:6]], folders | doses)
-    assert with_shots.replace("steering", "sft     ").split() == equal_gain_table(rows[:6], folders).split()
+    with_shots = equal_gain_table([*steered, *rows[3:6]], states_of(folders | doses))
+    assert with_shots.replace("steering", "sft     ").split() == equal_gain_table(rows[:6], states_of(folders)).split()
 
 
 def test_without_a_second_strategy_that_moved_the_value_there_is_nothing_to_compare(sweep: Sweep) -> None:
     rows, folders = sweep
-    assert equal_gain_table(rows[:3], folders) == ""
-    assert equal_gain_table([*rows[:3], *rows[6:]], folders) == ""
-    assert equal_gain_table([*rows[:3], *(row | {"value": "care"} for row in rows[3:6])], folders) == ""
+    assert equal_gain_table(rows[:3], states_of(folders)) == ""
+    assert equal_gain_table([*rows[:3], *rows[6:]], states_of(folders)) == ""
+    assert equal_gain_table([*rows[:3], *(row | {"value": "care"} for row in rows[3:6])], states_of(folders)) == ""

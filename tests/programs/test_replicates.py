@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,18 @@ import pytest
 from vat.measure.compare import over_replicates, paired_difference
 from vat.programs.record import About, record, shifted_of
 from vat.programs.replicates import false_discoveries, replicate_tables
+from vat.programs.trajectories import States
 from vat.theory.base import Theory, Value
 from vat.types import Judgements, Probe
 
 NAMES = ("care", "pride", "order", "thrill")
 Sweep = tuple[list[dict[str, Any]], dict[str, list[Path]]]
 THEORY = Theory("care", "made up", tuple(Value(name, f"Having {name}.", 1, None, ((f"{name} 1", "One."), (f"{name} 2", "Two."))) for name in NAMES))
+
+
+def states_of(folders: Mapping[str, Sequence[Path]]) -> States:
+    """What reads the states that lie in folders."""
+    return {job: [partial(shifted_of, folder) for folder in of_job] for job, of_job in folders.items()}
 
 
 def judged(seed: int, pull: float, scenes: int = 24) -> Judgements:
@@ -49,7 +57,7 @@ def sweep(tmp_path: Path) -> Sweep:
 
 def test_replicates_of_a_cell_are_taken_together_and_strategies_set_against_each_other(sweep: Sweep) -> None:
     rows, folders = sweep
-    together, apart = replicate_tables(rows, folders)
+    together, apart = replicate_tables(rows, states_of(folders))
     shifts = {name: [shifted_of(folders[f"job{n}"][-1]) for n in jobs] for name, jobs in {"steering": range(3), "placebo": range(3, 6)}.items()}
     stacked = {name: np.stack([one.post_SV - one.pre_SV for one in of_name]) for name, of_name in shifts.items()}
     settings: dict[str, Any] = {"target": 1, "direction": 1, "factors": shifts["steering"][0].factors}
@@ -67,16 +75,16 @@ def test_replicates_of_a_cell_are_taken_together_and_strategies_set_against_each
 
 def test_one_replicate_is_no_claim_about_a_method(sweep: Sweep) -> None:
     rows, folders = sweep
-    (apart,) = replicate_tables([row for row in rows if row["replicate"] == 0], folders)
+    (apart,) = replicate_tables([row for row in rows if row["replicate"] == 0], states_of(folders))
     assert "this draw only, not the method" in apart
 
 
 def test_a_job_alone_has_no_table_and_a_failed_one_no_row(sweep: Sweep) -> None:
     rows, folders = sweep
-    assert replicate_tables(rows[-1:], folders) == []
+    assert replicate_tables(rows[-1:], states_of(folders)) == []
     failed = {**rows[1], "failed": "silence"}
     del failed["metrics"]
-    assert replicate_tables([rows[0], failed], folders) == []
+    assert replicate_tables([rows[0], failed], states_of(folders)) == []
 
 
 def test_false_discoveries_are_counted_over_the_distinct_jobs_of_a_sweep() -> None:

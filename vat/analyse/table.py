@@ -99,3 +99,8 @@ def interval(low: float | None, high: float | None, form: str = ".3f") -> str:
 def number(x: float | None, form: str = ".3f") -> str:
     """A number in the given form; a dash for what is not defined."""
     return "–" if x is None or math.isnan(x) else format(x, form)
+
+
+def probability(p: float | None) -> str:
+    """A p-value or false discovery rate: four decimals, and never 0."""
+    return "<0.0001" if p is not None and p < 0.00005 else number(p, ".4f")

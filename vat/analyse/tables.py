@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vat.analyse.study import CELL, Study, each
-from vat.analyse.table import interval, number
+from vat.analyse.table import interval, number, probability
 from vat.measure.null import false_discovery_q
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def table2(study: Study) -> Table:
             "gain": lambda row: f"{number(row.gain, '+.3f')} {interval(row.gain_low, row.gain_high, '+.3f')}",
             "nvat": lambda row: number(row.nvat), "by chance": lambda row: number(row.nvat_null),
             "beyond": lambda row: interval(row.nvat_low, row.nvat_high),
-            "p": lambda row: number(row.nvat_p, ".4f"), "q": lambda row: number(row.nvat_q, ".4f"),
+            "p": lambda row: probability(row.nvat_p), "q": lambda row: probability(row.nvat_q),
             "gini": lambda row: number(row.gini), "gini by chance": lambda row: number(row.gini_null), "mark": lambda row: row.mark,
         },
     )  # fmt: skip

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from vat.files import whole_file
 from vat.programs.align import describe, power_of, preflight, usage_of
 from vat.programs.equal_gain import equal_gain_table
 from vat.programs.progress import planned
+from vat.programs.record import shifted_of
 from vat.programs.replicates import false_discoveries, replicate_tables
 from vat.track.experiment import without_password
 from vat.track.job import Job
@@ -115,8 +117,10 @@ def _tables(root: Path, rows: Sequence[dict[str, Any]], jobs: Mapping[str, Job])
     kept = root / "sweeps" / f"{digest}.txt"
     if kept.is_file():
         return kept.read_text(encoding="utf-8")
-    folders = {row["job"]: [jobs[row["job"]].step_folder(step) for step in sorted(map(int, row.get("steps", {})))] for row in rows}
-    tables = [trajectory_table(rows), closing_table(rows), *replicate_tables(rows, folders), equal_gain_table(rows, folders)]
+    states = {
+        row["job"]: [partial(shifted_of, jobs[row["job"]].step_folder(step)) for step in sorted(map(int, row.get("steps", {})))] for row in rows
+    }
+    tables = [trajectory_table(rows), closing_table(rows), *replicate_tables(rows, states), equal_gain_table(rows, states)]
     text = "\n\n".join(filter(None, tables))
     with whole_file(kept) as draft:
         draft.write_text(text, encoding="utf-8")

@@ -78,6 +78,15 @@ def jackknife(statistic: Statistic, estimate_K: Floats, n_scenes: int, *, factor
     return Variation(bias_K, covariance_KK, 1 / (beyond_K**2 / fewest + (1 - beyond_K) ** 2 / freedom_K))
 
 
+def crossed_bias(statistic: Statistic, estimate_K: Floats, n_scenes: int, *, factors: Factors | None = None) -> Floats:
+    """(K,) jackknife bias over the levels of factors alone, as `jackknife` takes it; NaN without factors, or with too few levels of one.
+
+    Squares of couplings are too large not only by what chance brings but by what scenes of one country, or topic, share.
+    """
+    parts = [sign * _left_out(statistic, estimate_K, group_S)[0] for sign, group_S in _groups(factors, n_scenes)]
+    return np.sum(parts, axis=0, dtype=float) if parts else np.full(len(estimate_K), np.nan)
+
+
 def _groups(factors: Factors | None, n_scenes: int) -> list[tuple[int, Ints]]:
     """Every set of factors that have more than one level: +1 for an odd number of factors, -1 for an even one, and the groups it makes."""
     codes = [level_codes(levels, n_scenes, where=f"factors[{name!r}]") for name, levels in (factors or {}).items()]

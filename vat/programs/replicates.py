@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vat.analyse.table import interval, number, plain_table
 from vat.measure.base import Shifted
-from vat.measure.compare import Difference, Of, over_replicates, paired_difference
+from vat.measure.compare import Difference, over_replicates, paired_difference
 from vat.measure.null import false_discovery_q
-from vat.programs.record import shifted_of
+from vat.measure.pseudo_values import Of
+from vat.programs.trajectories import States
 
 _CELL = ("model", "value", "direction", "strategy", "shots", "settings")
 LEFT = {"model", "value", "strategy", "first", "second", "with"}
@@ -31,18 +31,18 @@ def false_discoveries(rows: Sequence[Mapping[str, Any]]) -> list[float | None]:
     return [q_of.get(row["job"]) for row in rows]
 
 
-def replicate_tables(rows: Sequence[Mapping[str, Any]], folders: Mapping[str, Sequence[Path]]) -> list[str]:
+def replicate_tables(rows: Sequence[Mapping[str, Any]], states: States) -> list[str]:
     """The two tables, as far as there is something to put into them.
 
     Args:
         rows: As `closing_table` takes them.
-        folders: Job → folders of its states, in order of their step; the last is taken.
+        states: Job → its states in order of their step; the last is taken.
     """
     cells: dict[tuple[Any, ...], dict[Any, Shifted]] = {}
     for row in rows:
         if "gain" in row.get("metrics", {}) and row["metrics"]["gain"] is not None:
             cell = tuple(row.get(name, "") for name in _CELL)
-            cells.setdefault(cell, {})[row["replicate"]] = shifted_of(folders[row["job"]][-1])
+            cells.setdefault(cell, {})[row["replicate"]] = states[row["job"]][-1]()
     cells = {cell: replicates for cell, replicates in cells.items() if len({shifted.scenes for shifted in replicates.values()}) == 1}
     return [table for table in (_over_replicates(cells), _differences(cells)) if table]
 

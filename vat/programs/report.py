@@ -21,6 +21,7 @@ from vat.analyse.tables import jobs_table, printed, robustness, table2, write
 from vat.config import ReportSpec
 from vat.errors import DataError, choose
 from vat.files import whole_file
+from vat.programs.methods import method_tables
 from vat.programs.progress import counter
 from vat.track.experiment import without_password
 from vat.track.runs import Runs
@@ -51,7 +52,7 @@ def report(spec: ReportSpec) -> Path:
 
 def _written(spec: ReportSpec, study: Study, folder: Path) -> list[str]:
     """Write all files of a report; returns what is worth saying of it."""
-    main, *others = tables = [table2(study), robustness(study)]
+    main, *others = tables = [table2(study), *method_tables(study), robustness(study)]
     in_the_end = jobs_table(study)
     for table in (*tables, in_the_end):
         write(table, folder / "tables")
