@@ -11,8 +11,9 @@ from tests.analyse.planted import planted_job
 from vat.analyse.study import Study, study_of
 from vat.measure.compare import over_replicates, paired_difference
 from vat.measure.pareto import hypervolume
+from vat.programs import methods as methods_module
 from vat.programs.hypervolumes import hypervolumes
-from vat.programs.methods import method_tables, rows_of, states_of
+from vat.programs.methods import compared, rows_of, states_of
 from vat.programs.record import shifted_of
 from vat.programs.trajectories import trajectories
 from vat.track.job import Job
@@ -40,7 +41,7 @@ def test_a_study_says_of_methods_what_the_folders_of_its_jobs_say(jobs: list[Job
 
 
 def test_every_cell_has_a_hypervolume_and_every_two_strategies_of_a_cell_are_compared(study: Study) -> None:
-    tables = {table.name: table for table in method_tables(study)}
+    tables = {table.name: table for table in compared(study).tables}
     assert set(tables) == {"hypervolumes", "hypervolume_differences", "equal_gain"}
     areas = tables["hypervolumes"]
     assert areas.shown[["model", "strategy", "doses", "replicates"]].to_numpy().tolist() == [
@@ -60,11 +61,27 @@ def test_the_estimate_is_near_the_area_of_the_points_themselves(study: Study) ->
     points = study.of("nvat").merge(study.of("gain")[["job", "step", "estimate"]], on=["job", "step"], suffixes=("", "_gain"))
     sft = points[(points["strategy"] == "sft")]
     areas = [hypervolume(one["estimate_gain"].to_numpy(), one["estimate"].to_numpy()) for _, one in sft.groupby("replicate")]
-    table = method_tables(study)[0].data
+    table = compared(study).tables[0].data
     assert table["hypervolume_estimate"][0] == pytest.approx(sum(areas) / 2, abs=0.05)
 
 
 def test_one_job_alone_is_compared_with_nothing(tmp_path: Path) -> None:
-    tables = method_tables(study_of([planted_job(tmp_path)]))
+    tables = compared(study_of([planted_job(tmp_path)])).tables
     assert [table.name for table in tables] == ["hypervolumes"]
     assert "this draw only" in tables[0].caption
+
+
+def test_the_difference_is_said_in_words_only_where_it_is_told_from_chance(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    over, equal = compared(study).words
+    [apart] = hypervolumes(rows_of(study), states_of(study)).differences
+    assert (apart.q < 0.05) == ("gains more for less tax than" in over)
+    assert "At equal gain" in equal
+    monkeypatch.setattr(methods_module, "LEVEL", 1.1)
+    over, equal = compared(study).words
+    better, worse = ("sft", "steering") if apart.difference.estimate > 0 else ("steering", "sft")
+    assert f"{better} gains more for less tax than {worse} (power ↓ of m, by {abs(apart.difference.estimate):.3f} of area)" in over
+    assert "costs less than" in equal
+    monkeypatch.setattr(methods_module, "LEVEL", 0.0)
+    over, equal = compared(study).words
+    assert over.startswith("Over all doses no strategy is told from another")
+    assert equal.startswith("At equal gain no strategy's tax is told from another's (")

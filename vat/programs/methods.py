@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vat.analyse.study import Study, each
+from vat.analyse.style import plain, signed
+from vat.analyse.summary import MOST_NAMED
 from vat.analyse.table import interval, number, probability
-from vat.analyse.tables import Table
+from vat.analyse.tables import LEVEL, Table
 from vat.measure.base import Shifted
 from vat.programs.equal_gain import AtEqualGain, at_equal_gain
 from vat.programs.hypervolumes import Hypervolume, HypervolumeDifference, hypervolumes
@@ -28,19 +30,57 @@ EQUAL_GAIN = (
 )
 
 
-def method_tables(study: Study) -> list[Table]:
+class Methods(NamedTuple):
+    """What a study says of strategies: tables, and sentences for its summary."""
+
+    tables: list[Table]
+    words: list[str]
+
+
+def compared(study: Study) -> Methods:
     """Hypervolumes, their differences, and taxes at equal gain, as far as there is something to compare."""
     rows, states = rows_of(study), states_of(study)
-    found = hypervolumes(rows, states)
+    found, equal = hypervolumes(rows, states), at_equal_gain(rows, states)
     tables = []
     if found.each:
         tables.append(Table("hypervolumes", "Gain and tax over all doses", HYPERVOLUME + _few(found.each), *_tables(found.each, _hypervolume)))
     if found.differences:
         caption = "First minus second strategy, on the same scenes and replicates. " + HYPERVOLUME + _few(found.differences)
         tables.append(Table("hypervolume_differences", "One strategy against another, over all doses", caption, *_tables(found.differences, _apart)))
-    if equal := at_equal_gain(rows, states):
+    if equal:
         tables.append(Table("equal_gain", "One strategy against another, at equal gain", EQUAL_GAIN + _few(equal), *_tables(equal, _at_equal_gain)))
-    return tables
+    return Methods(tables, [text for text in (_over_all_doses(found.differences), _at_one_gain(equal)) if text])
+
+
+def _over_all_doses(differences: Sequence[HypervolumeDifference]) -> str:
+    if not differences:
+        return ""
+    sure = [one for one in differences if one.q < LEVEL]
+    if not sure:
+        return "Over all doses no strategy is told from another in gain and tax (false discovery rate)."
+    told = []
+    for one in sure[:MOST_NAMED]:
+        better, worse = (one.first, one.second) if one.difference.estimate > 0 else (one.second, one.first)
+        told.append(f"{better} gains more for less tax than {worse} ({_of(one)}, by {abs(one.difference.estimate):.3f} of area)")
+    more = f"; {len(sure) - MOST_NAMED} more differences are in the table" if len(sure) > MOST_NAMED else ""
+    return f"Over all doses {'; '.join(told)} (false discovery rate below {LEVEL:.0%}){more}."
+
+
+def _at_one_gain(equal: Sequence[AtEqualGain]) -> str:
+    if not equal:
+        return ""
+    sure = [one for one in equal if one.q < LEVEL]
+    if not sure:
+        return f"At equal gain no strategy's tax is told from another's ({len(equal)} comparisons, false discovery rate)."
+    told = []
+    for one in sure[:MOST_NAMED]:
+        less, more = (one.second, one.first) if one.difference.estimate > 0 else (one.first, one.second)
+        told.append(f"{less} costs less than {more} ({_of(one)}, at gain {one.gain:+.2f}, by {abs(one.difference.estimate):.3f})")
+    return f"At equal gain {'; '.join(told)} (false discovery rate below {LEVEL:.0%})."
+
+
+def _of(one: HypervolumeDifference | AtEqualGain) -> str:
+    return f"{plain(one.value)} {signed(one.direction)} of {one.model}"
 
 
 def rows_of(study: Study) -> list[dict[str, Any]]:
@@ -120,4 +160,4 @@ def _what(one: Any) -> dict[str, str]:
 def _few(records: Sequence[Any]) -> str:
     """What the fewest replicates allow to say."""
     note = FEW.get(min(record.n_replicates for record in records))
-    return f"With the fewest replicates here: {note}." if note else ""
+    return f"Here: {note}." if note else ""

@@ -21,7 +21,7 @@ from vat.analyse.tables import jobs_table, printed, robustness, table2, write
 from vat.config import ReportSpec
 from vat.errors import DataError, choose
 from vat.files import whole_file
-from vat.programs.methods import method_tables
+from vat.programs.methods import compared
 from vat.programs.progress import counter
 from vat.track.experiment import without_password
 from vat.track.runs import Runs
@@ -52,7 +52,8 @@ def report(spec: ReportSpec) -> Path:
 
 def _written(spec: ReportSpec, study: Study, folder: Path) -> list[str]:
     """Write all files of a report; returns what is worth saying of it."""
-    main, *others = tables = [table2(study), *method_tables(study), robustness(study)]
+    methods = compared(study)
+    main, *others = tables = [table2(study), *methods.tables, robustness(study)]
     in_the_end = jobs_table(study)
     for table in (*tables, in_the_end):
         write(table, folder / "tables")
@@ -63,7 +64,7 @@ def _written(spec: ReportSpec, study: Study, folder: Path) -> list[str]:
             figures.append(drawn(name, figure, study, Look.of(study), folder / "figures"))
             progress(1, name)
     made = how_it_was_made(study) | {"Runs": f"{_about(spec)}, of experiment {spec.tracking.experiment} in {_where(spec)}"}
-    found = summary(study, main.data)
+    found = [*summary(study, main.data), *methods.words]
     page = page_of(
         study, title=_title(spec), summary=found, tables=[main, *others], figures=figures, cases=_cases(spec, study), how_it_was_made=made,
         made_tables=[in_the_end],
