@@ -42,11 +42,11 @@ import transformers
 import yaml
 from realistic import PER_SCENE, asked, invented_probes, write_model
 
-from vat.config import build
 from vat.data.template import TemplateData
 from vat.models.base import Model
 from vat.models.encoding import Encoder
 from vat.models.tiny import FOLDER
+from vat.nodes import build
 from vat.theory.schwartz import SCHWARTZ
 from vat.types import LABELS, Prompt
 

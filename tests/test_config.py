@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from vat.config import GROUPS, build, node_of, read, read_cases, read_measure
+from vat.config import read, read_cases, read_measure
 from vat.errors import ConfigError
+from vat.nodes import GROUPS, build, node_of
 
 CONF = Path(__file__).parents[1] / "conf"
 OPTIONS = [pytest.param(group, path, id=f"{group}={path.stem}") for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vat.config import build
+from vat.nodes import build
 from vat.programs.record import About, record
 from vat.theory.file import TheoryFile
 from vat.track.job import Job

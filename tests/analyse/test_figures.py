@@ -17,7 +17,7 @@ from tests.analyse.planted import APART, TOGETHER, planted_job
 from vat.analyse.figures.base import FORMATS, Figure, _pages, drawn
 from vat.analyse.study import Study, study_of
 from vat.analyse.style import Look, styled
-from vat.config import build
+from vat.nodes import build
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("golden")

@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from vat.config import GROUPS, flag
 from vat.errors import ConfigError, choose, shown
+from vat.nodes import GROUPS, flag
 
 
 class Range(NamedTuple):

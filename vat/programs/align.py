@@ -13,13 +13,14 @@ from typing import Any
 from vat.align.base import Resources, State, Task
 from vat.align.none import Baseline
 from vat.analyse.table import checkpoint_line
-from vat.config import JOB_PARTS, AlignSpec, JobSpec, node_of
+from vat.config import JOB_PARTS, AlignSpec, JobSpec
 from vat.data.base import DataSource, Split
 from vat.data.question import INSTRUCTIONS
 from vat.errors import BackendError, DataError, VatError
 from vat.measure.base import Measure
 from vat.measure.power import smallest_detectable_gain, smallest_detectable_tax
 from vat.models.base import Progress
+from vat.nodes import node_of
 from vat.programs.job_page import draw_page
 from vat.programs.progress import PROGRESS, counter
 from vat.programs.record import About, is_recorded, measured_again, record, settings_of

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from vat.config import JOB_PARTS, JobSpec, build
+from vat.config import JOB_PARTS, JobSpec
 from vat.errors import ConfigError, DataError, shown
+from vat.nodes import build
 from vat.programs.align import job_of
 from vat.track.job import Job
 from vat.track.settings import Tracking
