@@ -213,8 +213,8 @@ def test_hypervolumes(first, second, capsys):
     bias, covered, apart, rejected = found.mean(axis=0)
     of = {name: " / ".join(map(str, dict.fromkeys(both))) for name, both in zip(Planted._fields, zip(first, second, strict=True), strict=True)}
     row = [
-        "alike" if first.alike else "rising", *(of[name] for name in ("gain", "checkpoints", "rho", "effects", "replicates")),
-        f"{first.truth():.3f}", f"{bias:+.4f}", *(f"{100 * x:.1f}" for x in (covered, apart, rejected)),
+        "alike" if first.alike else "rising", *(of[name] for name in ("gain", "checkpoints", "rho")),
+        f"{first.effects:.0%}", of["replicates"], f"{first.truth():.3f}", f"{bias:+.4f}", *(f"{100 * x:.1f}" for x in (covered, apart, rejected)),
     ]  # fmt: skip
     with capsys.disabled():
         print("\n| " + " | ".join(row) + " |")
