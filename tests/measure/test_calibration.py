@@ -211,13 +211,13 @@ ALIKE = Planted(alike=True)
 def test_hypervolumes(first, second, capsys):
     found = verdicts(first, second, 500)
     bias, covered, apart, rejected = found.mean(axis=0)
+    of = {name: " / ".join(map(str, dict.fromkeys(both))) for name, both in zip(Planted._fields, zip(first, second, strict=True), strict=True)}
     row = [
-        "alike" if first.alike else "rising", first.gain, *dict.fromkeys((first.checkpoints, second.checkpoints)),
-        *dict.fromkeys((first.rho, second.rho)), f"{first.effects:.0%}", first.replicates, f"{first.truth():.3f}", f"{bias:+.4f}",
-        *(f"{100 * x:.1f}" for x in (covered, apart, rejected)),
+        "alike" if first.alike else "rising", *(of[name] for name in ("gain", "checkpoints", "rho")),
+        f"{first.effects:.0%}", of["replicates"], f"{first.truth():.3f}", f"{bias:+.4f}", *(f"{100 * x:.1f}" for x in (covered, apart, rejected)),
     ]  # fmt: skip
     with capsys.disabled():
-        print("\n| " + " | ".join(map(str, row)) + " |")
+        print("\n| " + " | ".join(row) + " |")
     assert covered >= 0.87
     assert apart >= 0.86
     if first == second:

@@ -93,6 +93,8 @@ def test_a_difference_is_over_the_replicates_that_both_have() -> None:
     (apart,) = found.differences
     assert apart.n_replicates == 2
     assert apart.difference == paired_difference(stacked("sft", 0, 1), stacked("dpo", 0, 1), of="hypervolume", **GIVEN)
+    (other,) = hypervolumes([*rows[:2], *rows[3:]], states).differences
+    assert other.difference == apart.difference
     assert hypervolumes([rows[0], rows[4]], states).differences == []  # replicate 0 of one, 1 of the other
 
 

@@ -3,7 +3,7 @@
 Of several checkpoints there are two: the tax where their path first reaches a gain, and the hypervolume of all of them.
 
 A hypervolume has corners: which checkpoints are on the front changes at once. Pseudo-values from leaving out one scene see a corner only if they
-stand on it, and then too much of it: of two methods alike, with checkpoints alike and one replicate, they found 7 to 13% different at 5%. So the
+stand on it, and then too much of it: of two methods alike, with checkpoints alike and one replicate, they found 8 to 12% different at 5%. So the
 change that a scene makes to gains and taxes is followed √S times as far, about a standard error, and in both directions: what differs between
 the two is the scene's part, what they have in common the bias (2 to 6% in the same cases, docs/calibration.md).
 
@@ -47,11 +47,11 @@ def pseudo_values(
     if target not in range(shift.shape[-1]) or direction not in (1, -1):
         raise DataError(f"target, direction: a column of the shifts, and 1 or -1; got {target} and {direction}. Fix them.")
     rows, n_scenes = [], shift.shape[-2]
+    paths = [[checked(shift_SV) for shift_SV in (of_replicate if of_path else of_replicate[None])] for of_replicate in shift]
     seen = ~np.isnan(shift)
     count = (np.swapaxes(seen, -1, -2).astype(float) @ seen)[..., ~np.eye(shift.shape[-1], dtype=bool)]
     chance = float((1 / np.maximum(count - 1, 1)).mean())
-    for r, of_replicate in enumerate(shift):
-        path = [checked(shift_SV) for shift_SV in (of_replicate if of_path else of_replicate[None])]
+    for r, path in enumerate(paths):
         gains = [partial(_gain, shift_SV, target=target, direction=direction) for shift_SV in path]
         if of == "hypervolume":
             gain_BC = np.stack([_left_out(gain, n_scenes) for gain in gains], axis=-1)
@@ -136,7 +136,7 @@ def _square(shift_SV: Floats | None, weight_BS: Floats) -> Floats:
 def _free_of_chance(shift_SV: Floats, chance: float, factors: Factors | None) -> Floats:
     """(1 + S,) nvat of all scenes and with each left out, less what chance and shared factors bring, signed; NaN where nothing couples.
 
-    Below the level by chance a line, not a root, which is too steep near 0 for pseudo-values: without a tax intervals of the root covered 83%.
+    Below the level by chance a line, not a root, which is too steep near 0 for pseudo-values: without a tax intervals of the root covered 84%.
     """
     n_scenes = len(shift_SV)
     square_B = _left_out(partial(_square, shift_SV), n_scenes)
