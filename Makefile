@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# Processes that test side by side, a file each.
+WORKERS ?= 2
 
 .PHONY: run test check proof clean
 
@@ -9,7 +11,7 @@ run: .venv/installed
 	$(BIN)/python launch.py $(ARGS)
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: .venv/installed
 	$(BIN)/ruff check .
