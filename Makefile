@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # Processes that test side by side, a file each.
 WORKERS ?= 2
 
-.PHONY: run test check proof clean
+.PHONY: run test check proof browser clean
 
 run: .venv/installed
 	$(BIN)/python launch.py $(ARGS)
@@ -20,6 +21,10 @@ check: .venv/installed
 
 proof: .venv/installed
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+# Debian's Chromium, for the tests that open the report and MLflow in it; without it they are skipped.
+browser:
+	command -v chromium && command -v chromedriver || { $(ROOT) apt-get update -qq && $(ROOT) apt-get install -y -qq --no-install-recommends chromium chromium-driver; }
 
 clean:
 	rm -rf .venv

@@ -38,6 +38,7 @@ class Agreement(Figure):
     )
     needs: ClassVar[str] = "a job with measure=robustness"
     size: ClassVar[tuple[float, float]] = (3.6, 3.4)
+    beside: ClassVar[float] = 1.5
 
     def data(self, study: Study) -> DataFrame:
         """A row a bar: way, spearman with low and high, tau, split and its p."""

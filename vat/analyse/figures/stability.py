@@ -36,6 +36,7 @@ class Stability(Figure):
     )
     needs: ClassVar[str] = "a job with measure=tax in which at least two values shift"
     size: ClassVar[tuple[float, float]] = (3.6, 3.4)
+    beside: ClassVar[float] = 1.5
 
     def data(self, study: Study) -> DataFrame:
         """A row a bar: nvat (mean over subsamples; over replicates, their mean), std, chance."""
@@ -70,13 +71,13 @@ class Stability(Figure):
         ]
 
 
-def paneled(rows: DataFrame) -> DataFrame:
-    """Rows of a panel for each model and strategy, of at most ROWS rows."""
+def paneled(rows: DataFrame, most: int = ROWS) -> DataFrame:
+    """Rows of a panel for each model and strategy; those beyond `most` go on in the next."""
     names = [" · ".join([row.model, row.strategy]) + (f"\n{row.settings}" if row.settings else "") for row in each(rows)]
     rows = rows.assign(panel=names)
     order = {panel: n for n, panel in enumerate(dict.fromkeys(names))}
     rows = rows.sort_values("panel", key=lambda panels: panels.map(order), kind="stable").reset_index(drop=True)
-    part = rows.groupby("panel", sort=False).cumcount() // ROWS
+    part = rows.groupby("panel", sort=False).cumcount() // most
     rows["panel"] = [panel if not n else f"{panel} ({n + 1})" for panel, n in zip(rows["panel"], part, strict=True)]
     return rows
 
