@@ -27,7 +27,7 @@ _RC: dict[Any, Any] = {
     "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
     "axes.linewidth": 0.6, "lines.linewidth": 1.4, "lines.markersize": 4.5, "grid.color": "0.88", "grid.linewidth": 0.6, "legend.frameon": False,
     "hatch.linewidth": 0.5, "figure.dpi": 150, "savefig.dpi": 150, "text.parse_math": False,
-    "pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "vat", "figure.constrained_layout.use": True,
+    "pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "vat",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ _PIXELS = 128
 """To an inch of a figure on the page: text is then as large there as the page's own small print."""
 NARROWEST = 4.2
 """Inches that a page is wide at least, so that its legend has room."""
+_CHARACTER, _LINE = 0.071, 0.16
+"""Inches that a character of a title is wide, and that a line of it or of a legend is high."""
+_MOST_LINES = 5
 _SVG = "http://www.w3.org/2000/svg"
 
 
@@ -34,7 +38,8 @@ class Figure(ABC):
     """Base of all figures.
 
     title: what it shows. caption: how to read it, whole sentences. needs: what a study must have for it to be drawn.
-    projection: of its panels. size: of a panel, in inches. panels: on a page, at most; the rest follow on further pages.
+    projection: of its panels. size: of a panel, in inches; beside: how much of it the labels left of its axes take, where its title begins.
+    panels: on a page, at most; the rest follow on further pages.
     """
 
     panels: Annotated[int, Field(ge=1)]
@@ -44,6 +49,7 @@ class Figure(ABC):
     needs: ClassVar[str]
     projection: ClassVar[str | None] = None
     size: ClassVar[tuple[float, float]] = (2.9, 2.9)
+    beside: ClassVar[float] = 0.8
 
     @abstractmethod
     def data(self, study: Study) -> DataFrame:
@@ -121,11 +127,12 @@ def drawn(name: str, figure: Figure, study: Study, look: Look, folder: Path | No
     pages = []
     with styled():
         for n, page in enumerate(_pages(figure, data, look), start=1):
-            pages.append(_svg(page))
-            for form in FORMATS if folder else ():
+            saved = {form: _saved(page, form) for form in (FORMATS if folder else ("svg",))}
+            pages.append(_for_html(saved["svg"], page.get_figwidth()))
+            for form, content in saved.items() if folder else ():
                 assert folder is not None
                 with whole_file(folder / f"{name}{f'-{n}' if _n_pages(figure, data) > 1 else ''}.{form}") as draft:
-                    page.savefig(draft, format=form, metadata=_undated(form))
+                    draft.write_bytes(content)
             _close(page)
     if folder:
         with whole_file(folder / f"{name}.csv") as draft:
@@ -155,38 +162,66 @@ def _pages(figure: Figure, data: DataFrame, look: Look) -> Iterator[Page]:
         across = min(len(shown), figure.columns(rows))
         down = -(-len(shown) // across)
         width, height = figure.size
+        in_lines = {title: _in_lines(title, width - figure.beside) for title in shown}
+        height += _LINE * max(title.count("\n") for title in in_lines.values())
         options = {"projection": figure.projection} if figure.projection else {}
         wide = max(width * across, NARROWEST)
-        page, grid = pyplot.subplots(down, across, figsize=(wide, height * down + 0.3), squeeze=False, subplot_kw=options)
+        handles = list(figure.key(rows, look))
+        entries = _side_by_side([handle.get_label() for handle in handles], wide)
+        tall = height * down + 0.14 + _LINE * -(-len(handles) // entries)
+        page, grid = pyplot.subplots(down, across, figsize=(wide, tall), squeeze=False, subplot_kw=options, layout="constrained")
         for axes in grid.flat[len(shown) :]:
             axes.set_axis_off()
         for axes, title in zip(grid.flat, shown, strict=False):
             figure.draw(axes, rows[rows["panel"] == title], look)
-            axes.set_title(title)
-        if handles := list(figure.key(rows, look)):
-            page.legend(handles=handles, loc="outside lower center", ncols=_side_by_side([handle.get_label() for handle in handles], wide))
+            axes.set_title(in_lines[title])
+        if handles:
+            page.legend(handles=handles, loc="outside lower center", ncols=entries)
         figure.finish(page, rows)
         if (layout := page.get_layout_engine()) is not None:  # once, not again for each form that it is saved in
-            layout.execute(page)
-            page.set_layout_engine("none")
+            for _ in range(3 if any(axes.get_aspect() != "auto" for axes in page.axes) else 1):  # round panels settle later
+                layout.execute(page)
+            page.set_layout_engine(None)
         yield page
+
+
+def _in_lines(title: str, width: float) -> str:
+    """A panel's title in lines of at most so many inches, so that it ends before the next: broken between its parts, within them if need be."""
+    fit = int(width / _CHARACTER)
+    lines: list[str] = []
+    for whole in title.split("\n"):
+        line, *parts = whole.split(" · ")
+        for part in parts:
+            if len(f"{line} · {part}") > fit:
+                lines.append(line)
+                line = part
+            else:
+                line = f"{line} · {part}"
+        lines.append(line)
+    broken = [piece for line in lines for piece in textwrap.wrap(line, fit)]
+    return "\n".join(broken if len(broken) <= _MOST_LINES else [*broken[: _MOST_LINES - 1], f"… {broken[-1]}"])
 
 
 def _side_by_side(labels: Sequence[str], width: float) -> int:
     """How many entries of a legend fit beside each other into so many inches."""
-    return max(1, min(len(labels), int(width / (0.62 + 0.066 * max(map(len, labels))))))
+    return max(1, min(len(labels), int(width / (0.62 + 0.066 * max(map(len, labels), default=0)))))
 
 
-def _svg(page: Page) -> str:
-    """A page as SVG to be set into HTML: marks that have something to say bear it as their title."""
+def _saved(page: Page, form: str) -> bytes:
+    """A page as a file of that form."""
+    buffer = io.BytesIO()
+    page.savefig(buffer, format=form, metadata=_undated(form))
+    return buffer.getvalue()
+
+
+def _for_html(svg: bytes, width: float) -> str:
+    """An SVG so many inches wide to be set into HTML: marks that have something to say bear it as their title."""
     from xml.etree import ElementTree
 
-    buffer = io.BytesIO()
-    page.savefig(buffer, format="svg", metadata=_undated("svg"))
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
-    root = ElementTree.fromstring(buffer.getvalue())
-    root.set("width", f"{page.get_figwidth() * _PIXELS:.0f}")
+    root = ElementTree.fromstring(svg)
+    root.set("width", f"{width * _PIXELS:.0f}")
     root.attrib.pop("height")
     for element in root.iter():
         text = element.get("id", "")

@@ -92,6 +92,6 @@ class Circumplex(Figure):
             for row in each(pushed)
         ]
         most = int(rows.groupby(["panel", "value", "direction"])["dose"].nunique().max())
-        names = ("strongest dose", "middle", "weakest")
-        handles += [Line2D([], [], color="0.3", linestyle=DASHES[n], label=names[n]) for n in range(min(most, 3)) if most > 1]
+        names = {2: ("strongest dose", "weakest"), 3: ("strongest dose", "middle", "weakest")}.get(most, ())
+        handles += [Line2D([], [], color="0.3", linestyle=DASHES[n], label=name) for n, name in enumerate(names)]
         return [*handles, Line2D([], [], color=CHANCE, linestyle=(0, (1, 1.5)), label="by chance")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vat.analyse.figures.base import Figure, dose_of, tip
+from vat.analyse.figures.stability import paneled
 from vat.analyse.study import each
 from vat.analyse.style import COLOURS, Look, plain, signed
 from vat.measure.amplification import amplification
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from vat.analyse.study import Study
 
 GROUPS = ("hub", "rest")
+MOST_PAIRS = 5
+"""Pushed values that a panel has room for."""
 QUANTILES = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 _FILL = {"hub": COLOURS[4], "rest": "0.85"}
 
@@ -62,12 +65,10 @@ class Hubs(Figure):
             first = of_cell.iloc[0]
             told = {name: first[name] for name in ("model", "value", "direction", "strategy", "settings", "dose", "shots", "step")}
             told |= {"effect": of_cell["estimate"].mean(), "low": of_cell["low"].min(), "high": of_cell["high"].max(), "p": of_cell["p"].max()}
-            panel = f"{first['model']} · {first['strategy']}" + (f"\n{first['settings']}" if first["settings"] else "")
             for group in GROUPS:
                 quantiles = {name: float(np.quantile(entries[group], q)) for name, q in QUANTILES.items()}
-                rows.append({"panel": panel, **told, "replicates": len(of_cell), "group": group, "n": len(entries[group]), **quantiles})
-        table = pd.DataFrame(rows, columns=None if rows else ["panel"])
-        return table.sort_values("panel", key=lambda panels: panels.map({panel: n for n, panel in enumerate(dict.fromkeys(panels))}), kind="stable")
+                rows.append({**told, "replicates": len(of_cell), "group": group, "n": len(entries[group]), **quantiles})
+        return paneled(pd.DataFrame(rows), MOST_PAIRS) if rows else pd.DataFrame(columns=["panel"])
 
     def columns(self, rows: DataFrame) -> int:
         """Two, as panels are wide."""
@@ -90,7 +91,7 @@ class Hubs(Figure):
             one = next(each(pair))
             effect = f"δ {one.effect:+.2f}\n[{one.low:+.2f}, {one.high:+.2f}]\np {one.p:.3f}"
             names.append("\n".join(filter(None, (f"{plain(one.value)} {signed(one.direction)}", dose_of(one), effect))))
-        axes.set_xticks(range(len(names)), names, fontsize=6.5 if len(names) <= 5 else 5)
+        axes.set_xticks(range(len(names)), names, fontsize=6.5 if len(names) < MOST_PAIRS else 5.5)
         axes.set_xlim(-0.6, max(len(names) - 0.4, 0.6))
         axes.set_ylim(bottom=0)
         axes.set_ylabel("shift per unit of gain")
