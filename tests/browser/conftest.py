@@ -25,6 +25,7 @@ QUICK = (
     "model=tiny", "data.limit=26", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "measure.robustness.n_boot=99",
     "measure.circumplex.n_boot=99", "measure.circumplex.n_perm=99", "measure.amplification.n_boot=99",
 )  # fmt: skip
+POINTS = (("power", 2), ("power", 4), ("security", 4))
 
 
 class Finished(NamedTuple):
@@ -56,10 +57,7 @@ def finished(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
     where = (f"tracking.root={place}/mlruns", f"tracking.uri={server.uri}")
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            points: list[AlignSpec] = [
-                read(compose("align", [*where, *QUICK, f"value={value}", f"shots={shots}"]))
-                for value, shots in (("power", 2), ("power", 4), ("security", 4))
-            ]
+            points: list[AlignSpec] = [read(compose("align", [*where, *QUICK, f"value={value}", f"shots={shots}"])) for value, shots in POINTS]
             asked: ReportSpec = read_report(compose("report", [*where, f"sweep='{SWEEP}'"]))
         server.wait()
         assert not any(row.get("failed") for row in run_points(points, sweep=SWEEP))

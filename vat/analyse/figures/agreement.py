@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vat.analyse.figures.base import Figure, over_replicates, tip
-from vat.analyse.figures.stability import label_rows, paneled
+from vat.analyse.figures.stability import ROWS, label_rows, paneled
 from vat.analyse.study import each
 from vat.analyse.style import COLOURS, Look, plain, signed
 from vat.settings import settings
@@ -56,8 +56,7 @@ class Agreement(Figure):
         by = ["model", "value", "direction", "strategy", "settings", "dose", "way"]
         rest = found.groupby(by, sort=False, dropna=False).agg(tau=("tau", "mean"), split=("split", "mean"), split_p=("split_p", "max")).reset_index()
         found = over_replicates(found, "way").rename(columns={"estimate": "spearman"}).merge(rest, on=by)
-        found["place"] = found["way"].map({way: n for n, way in enumerate(WAYS)})
-        return paneled(found.sort_values(["model", "strategy", "settings"], kind="stable").drop(columns="place"))
+        return paneled(found.sort_values(["model", "strategy", "settings"], kind="stable"), ROWS // len(WAYS))
 
     def draw(self, axes: Axes, rows: DataFrame, look: Look) -> None:
         """Three bars for each pushed value."""

@@ -186,7 +186,7 @@ def _pages(figure: Figure, data: DataFrame, look: Look) -> Iterator[Page]:
 
 
 def _in_lines(title: str, width: float) -> str:
-    """A panel's title in lines of at most so many inches, so as not to reach into the next: broken between its parts, or within."""
+    """A panel's title in lines of at most so many inches, so that it ends before the next: broken between its parts, within them if need be."""
     fit = int(width / _CHARACTER)
     lines: list[str] = []
     for whole in title.split("\n"):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 GROUPS = ("hub", "rest")
 MOST_PAIRS = 5
-"""Pushed values that a panel has room for; more go on in the next."""
+"""Pushed values that a panel has room for."""
 QUANTILES = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 _FILL = {"hub": COLOURS[4], "rest": "0.85"}
 
@@ -68,7 +68,7 @@ class Hubs(Figure):
             for group in GROUPS:
                 quantiles = {name: float(np.quantile(entries[group], q)) for name, q in QUANTILES.items()}
                 rows.append({**told, "replicates": len(of_cell), "group": group, "n": len(entries[group]), **quantiles})
-        return paneled(pd.DataFrame(rows), len(GROUPS) * MOST_PAIRS) if rows else pd.DataFrame(columns=["panel"])
+        return paneled(pd.DataFrame(rows), MOST_PAIRS) if rows else pd.DataFrame(columns=["panel"])
 
     def columns(self, rows: DataFrame) -> int:
         """Two, as panels are wide."""

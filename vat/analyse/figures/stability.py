@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vat.analyse.study import Study
 
 ROWS = 24
-"""Bars that a panel has room for; a cell of more doses goes on in the next."""
+"""Bars that a panel has room for."""
 
 
 @settings
@@ -72,12 +72,15 @@ class Stability(Figure):
 
 
 def paneled(rows: DataFrame, most: int = ROWS) -> DataFrame:
-    """Rows of a panel for each model and strategy; those beyond `most` go on in the next."""
+    """Rows with a panel for each model and strategy; one with more than `most` doses of pushed values goes on in others, which share them evenly."""
     names = [" · ".join([row.model, row.strategy]) + (f"\n{row.settings}" if row.settings else "") for row in each(rows)]
     rows = rows.assign(panel=names)
-    order = {panel: n for n, panel in enumerate(dict.fromkeys(names))}
-    rows = rows.sort_values("panel", key=lambda panels: panels.map(order), kind="stable").reset_index(drop=True)
-    part = rows.groupby("panel", sort=False).cumcount() // most
+    of_a_dose = ["panel", "value", "direction", "dose"]
+    for by in (of_a_dose, ["panel"]):  # those of a dose beside each other, and those of a panel, in the order in which they came
+        rows = rows.iloc[rows.groupby(by, sort=False).ngroup().argsort(kind="stable")].reset_index(drop=True)
+    place = (~rows.duplicated(of_a_dose)).groupby(rows["panel"], sort=False).cumsum() - 1
+    count = place.groupby(rows["panel"], sort=False).transform("max") + 1
+    part = place // -(-count // -(-count // most))
     rows["panel"] = [panel if not n else f"{panel} ({n + 1})" for panel, n in zip(rows["panel"], part, strict=True)]
     return rows
 
