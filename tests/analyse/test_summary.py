@@ -28,7 +28,7 @@ def test_the_planted_study_in_words(study: Study) -> None:
 
 
 def test_nothing_told_from_chance_is_said_as_that_and_what_is_not_known_is_not_said(study: Study) -> None:
-    table = table2(study).data.assign(nvat_p=0.9, nvat_q=0.9, mark="", gain_low=-1.0, gain_high=1.0)
+    table = table2(study).data.assign(nvat_p=0.01, nvat_q=0.9, mark="", gain_low=-1.0, gain_high=1.0)
     texts = summary(study, table)
     assert "moved as asked in 0 of 6 jobs" in texts[1]
     assert "more than chance in 0 of 6 jobs" in texts[2]
