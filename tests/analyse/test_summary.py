@@ -30,8 +30,8 @@ def test_the_planted_study_in_words(study: Study) -> None:
 def test_nothing_told_from_chance_is_said_as_that_and_what_is_not_known_is_not_said(study: Study) -> None:
     table = table2(study).data.assign(nvat_p=0.01, nvat_q=0.9, mark="", gain_low=-1.0, gain_high=1.0)
     texts = summary(study, table)
-    assert "moved as asked in 0 of 6 jobs" in texts[1]
-    assert "more than chance in 0 of 6 jobs" in texts[2]
+    assert "moved as asked in no job" in texts[1]
+    assert "more than chance in no job" in texts[2]
     assert "No tax here is told from chance." in texts[2]
     assert not any("marked" in text for text in texts)
     bare = replace(study, numbers=study.numbers[study.numbers["statistic"] == "n_scenes"])
@@ -48,3 +48,16 @@ def test_what_moved_is_counted_by_jobs_whose_interval_excludes_0(study: Study) -
     numbers.loc[shift & (numbers["job"] == first) & (numbers["value"] == "benevolence"), ["low", "high"]] = [0.05, 0.2]
     texts = summary(replace(study, numbers=numbers), table2(study).data)
     assert any("moved most often were benevolence (1 of 6 jobs)" in text for text in texts)
+
+
+def test_one_job_alone_is_not_counted(study: Study) -> None:
+    jobs = study.jobs.iloc[[4]]
+    alone = replace(study, jobs=jobs, numbers=study.numbers[study.numbers["job"] == jobs.index[0]])
+    texts = summary(alone, table2(alone).data)
+    assert texts[0].startswith("1 job pushed power down of m by sft, measured at 2 states,")
+    assert texts[1].startswith("The pushed value moved as asked (the 95% interval")
+    assert texts[2].startswith("Values moved together more than chance (false discovery rate")
+    assert texts[3] == "No other value's mean shift is told from 0."
+    shift = (alone.numbers["statistic"] == "shift") & (alone.numbers["value"] == "benevolence")
+    moved = replace(alone, numbers=alone.numbers.assign(low=alone.numbers["low"].where(~shift, 0.05), high=alone.numbers["high"].where(~shift, 0.2)))
+    assert summary(moved, table2(moved).data)[3].startswith("Besides the target, the mean shift of benevolence is told from 0")

@@ -39,7 +39,7 @@ def _gained(table: DataFrame) -> str:
     if not len(known):
         return ""
     up, down = known[known["gain_low"] > 0], known[known["gain_high"] < 0]
-    text = f"The pushed value moved as asked in {_of(len(up), len(known))} (the 95% interval of the gain lies above 0)"
+    text = f"The pushed value moved as asked{_in(len(up), len(known))} (the 95% interval of the gain lies above 0)"
     text += f" and the other way in {len(down)}." if len(down) else "."
     if len(up):
         best = up.iloc[int(up["gain"].argmax())]
@@ -53,7 +53,7 @@ def _beyond(table: DataFrame) -> str:
         return ""
     sure = known[known["nvat_q"] < LEVEL]
     chance = known["nvat_null"].mean()
-    text = f"Values moved together more than chance in {_of(len(sure), len(known))} (false discovery rate below {LEVEL:.0%}); by chance alone "
+    text = f"Values moved together more than chance{_in(len(sure), len(known))} (false discovery rate below {LEVEL:.0%}); by chance alone "
     text += f"nVAT would be about {chance:.3f}."
     if len(sure):
         most = sure.iloc[int(sure["nvat"].argmax())]
@@ -71,10 +71,12 @@ def _moved(study: Study) -> str:
     sure = other[(other["low"] > 0) | (other["high"] < 0)]
     if not len(other):
         return ""
-    if not len(sure):
-        return "No other value's mean shift is told from 0 in any job."
     jobs = last["job"].nunique()
+    if not len(sure):
+        return f"No other value's mean shift is told from 0{_in(jobs, jobs) and ' in any job'}."
     counts = sure.groupby("of")["job"].nunique().sort_values(ascending=False, kind="stable")
+    if jobs == 1:
+        return f"Besides the target, the mean shift of {_listed([plain(str(value)) for value in counts.index])} is told from 0 (95% interval, each)."
     named = _listed([f"{plain(str(value))} ({_of(int(count), jobs)})" for value, count in counts.head(MOST_NAMED).items()])
     return f"Besides the target, the values that moved most often were {named}: their mean shift is told from 0 (95% interval, each job for itself)."
 
@@ -101,9 +103,13 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def _in(count: int, whole: int) -> str:
+    return "" if count == whole == 1 else f" in {_of(count, whole)}"
+
+
 def _of(count: int, whole: int) -> str:
-    if whole == 1:
-        return "the one job" if count else "no job"
+    if not count:
+        return "no job"
     return f"all {whole} jobs" if count == whole else f"{count} of {whole} jobs"
 
 
