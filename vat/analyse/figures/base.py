@@ -90,6 +90,16 @@ def named(row: Any, *, dose: bool = False) -> str:
     return " · ".join(parts) + (f"\n{row.settings}" if row.settings else "")
 
 
+def of_method(row: Any) -> str:
+    """A panel's title where it is about a model and a strategy, whatever was pushed."""
+    return f"{row.model} · {row.strategy}" + (f"\n{row.settings}" if row.settings else "")
+
+
+def of_target(row: Any) -> str:
+    """A panel's title where it is about a model and a pushed value, however it was pushed."""
+    return f"{row.model} · {plain(row.value)} {signed(row.direction)}"
+
+
 def over_replicates(rows: DataFrame, *by: str) -> DataFrame:
     """A number of each cell and dose, and of each of the columns `by`: the mean of its replicates, and the widest of their bounds.
 

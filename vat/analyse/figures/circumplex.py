@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from vat.analyse.figures.base import Figure, dose_of, few_doses, over_replicates, tip
+from vat.analyse.figures.base import Figure, dose_of, few_doses, of_method, over_replicates, tip
 from vat.analyse.figures.radar import circle
 from vat.analyse.study import each
 from vat.analyse.style import CHANCE, DASHES, Look, plain, signed
@@ -49,8 +49,9 @@ class Circumplex(Figure):
         largest = of_value.transform("max")
         found["stability"] = (of_value.transform("min") / largest.where(largest > 0)).fillna(0.0)
         found = few_doses(found)
-        panels = [" · ".join([row.model, row.strategy]) + (f"\n{row.settings}" if row.settings else "") for row in each(found)]
-        return found.assign(panel=panels).sort_values(["model", "strategy", "settings"], kind="stable").reset_index(drop=True)
+        return (
+            found.assign(panel=list(map(of_method, each(found)))).sort_values(["model", "strategy", "settings"], kind="stable").reset_index(drop=True)
+        )
 
     def draw(self, axes: Any, rows: DataFrame, look: Look) -> None:
         """The lines, the dots of the strongest dose, and the ring of chance."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from vat.analyse.figures.base import Figure, dose_of, over_replicates, tip
+from vat.analyse.figures.base import Figure, dose_of, of_target, over_replicates, tip
 from vat.analyse.study import each
-from vat.analyse.style import Look, plain, signed
+from vat.analyse.style import Look, plain
 from vat.settings import settings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Deviations(Figure):
         found = study.by_value("gnd")
         found = found[found["strongest"] & found["estimate"].notna()]
         found = over_replicates(found, "of").rename(columns={"estimate": "gnd"}).drop(columns=["p", "q", "null"])
-        return found.assign(panel=[f"{row.model} · {plain(row.value)} {signed(row.direction)}" for row in each(found)])
+        return found.assign(panel=list(map(of_target, each(found))))
 
     def draw(self, axes: Axes, rows: DataFrame, look: Look) -> None:
         """Values below each other in their order on the circle, one mark a strategy."""

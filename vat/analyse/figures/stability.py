@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from vat.analyse.figures.base import Figure, dose_of, over_replicates, tip
+from vat.analyse.figures.base import Figure, dose_of, of_method, over_replicates, tip
 from vat.analyse.study import each
 from vat.analyse.style import CHANCE, Look, plain, signed
 from vat.settings import settings
@@ -73,8 +73,7 @@ class Stability(Figure):
 
 def paneled(rows: DataFrame, most: int = ROWS) -> DataFrame:
     """Rows with a panel for each model and strategy; one with more than `most` doses of pushed values goes on in others, which share them evenly."""
-    names = [" · ".join([row.model, row.strategy]) + (f"\n{row.settings}" if row.settings else "") for row in each(rows)]
-    rows = rows.assign(panel=names)
+    rows = rows.assign(panel=list(map(of_method, each(rows))))
     of_a_dose = ["panel", "value", "direction", "dose"]
     for by in (of_a_dose, ["panel"]):  # those of a dose beside each other, and those of a panel, in the order in which they came
         rows = rows.iloc[rows.groupby(by, sort=False).ngroup().argsort(kind="stable")].reset_index(drop=True)

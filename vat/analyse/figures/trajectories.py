@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from vat.analyse.figures.base import Figure, dose_of, tip
+from vat.analyse.figures.base import Figure, dose_of, of_target, tip
 from vat.analyse.figures.deviations import strategies
 from vat.analyse.study import CELL, each
-from vat.analyse.style import CHANCE, Look, plain, signed
+from vat.analyse.style import CHANCE, Look
 from vat.measure.pareto import pareto_front
 from vat.settings import settings
 
@@ -56,7 +56,7 @@ class Trajectories(Figure):
         for rows in found.groupby([*CELL], dropna=False).indices.values():
             front_N[rows] = pareto_front(gain_N[rows], tax_N[rows])
         found["on_front"] = front_N
-        return found.assign(panel=[f"{row.model} · {plain(row.value)} {signed(row.direction)}" for row in each(found)])
+        return found.assign(panel=list(map(of_target, each(found))))
 
     def draw(self, axes: Axes, rows: DataFrame, look: Look) -> None:
         """Lines, points and fronts."""
