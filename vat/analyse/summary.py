@@ -110,6 +110,8 @@ def _in(count: int, whole: int) -> str:
 def _of(count: int, whole: int) -> str:
     if not count:
         return "no job"
+    if count == whole == 2:
+        return "both jobs"
     return f"all {whole} jobs" if count == whole else f"{count} of {whole} jobs"
 
 
