@@ -287,7 +287,7 @@ def test_after_the_first_failure_nothing_more_is_begun_and_what_runs_is_asked_to
     slow = [at.faulty(slow_s=600, also=(*fast, f"value={value}")) for value in ("security", "tradition", "conformity", "hedonism", "power")]
     began = time.monotonic()
     rows = run_points([at.faulty("raises", also=fast), *slow], sweep=None, work=on_ray)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 300, "what runs would take twice as long, what waits ever longer; 23 s where nothing else runs"
     assert [row["failed"].split(":")[0] for row in rows] == ["ValueError", *["not done"] * 5]
     begun = [spec for spec in slow if at.attempts(spec)]
     assert len(begun) <= 3, "as many as there are processors"
