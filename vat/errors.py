@@ -4,6 +4,7 @@ VatError
 ├── ConfigError          a setting is wrong, or settings contradict each other
 ├── DataError            a file, a table or an array breaks a rule
 ├── BackendError         a model could not be loaded or could not answer; `retryable` tells whether trying again may help
+│   └── OverBudget       what may be spent is spent
 └── MissingDependency    an optional package is absent; `install` is the command that brings it
 """
 
@@ -31,6 +32,10 @@ class BackendError(VatError):
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.retryable = retryable
+
+
+class OverBudget(BackendError):  # noqa: N818
+    """What may be spent is spent; what was asked before is kept."""
 
 
 class MissingDependency(VatError):  # noqa: N818 - the name that DESIGN and users know

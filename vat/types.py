@@ -49,12 +49,14 @@ class Message(NamedTuple):
 class Prompt(NamedTuple):
     """What a model is asked: chat turns, or, where `messages` is empty, plain text to be continued.
 
-    `labels` are the continuations that stand for the first, second … fifth point of the scale as it is printed.
+    `labels` are the continuations that stand for the first, second … fifth point of the scale as it is printed. `draw` tells apart several
+    answers to one question, which a model that draws its words gives.
     """
 
     messages: tuple[Message, ...]
     text: str
     labels: tuple[str, ...]
+    draw: int = 0
 
 
 class Answers(NamedTuple):

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from tests.models.faulty_server import LABELS, PASSING, FaultyServer, prompts_of, right_answer, some
-from vat.errors import BackendError, ConfigError, VatError
+from vat.errors import BackendError, ConfigError, OverBudget, VatError
 from vat.models.base import Kept
 from vat.models.exchange import Budget
 from vat.models.http import host_of, proxy_of, shown_url
@@ -184,6 +184,44 @@ def test_a_request_holds_what_the_settings_say():
     wanted = {"model": "m", "temperature": 0, "max_completion_tokens": 1, "logprobs": True, "top_logprobs": 7, "reasoning_effort": "low"}
     wanted |= {"chat_template_kwargs": {"enable_thinking": False}, "messages": [message._asdict() for message in messages]}
     assert [seen.body for seen in server.seen] == [wanted, wanted]
+
+
+def test_a_model_that_draws_is_asked_at_a_temperature_and_with_the_number_of_the_draw():
+    prompts = [prompt._replace(draw=draw) for prompt in prompts_of(2) for draw in (0, 7)]
+    with FaultyServer() as server:
+        model = remote(server).drawing(0.7)
+        assert model.identity() != remote(server).identity()
+        model.generate(prompts, max_new_tokens=20)
+    assert {(seen.body["temperature"], seen.body["seed"]) for seen in server.seen} == {(0.7, 0), (0.7, 7)}
+    assert sorted((seen.question, seen.body["seed"]) for seen in server.seen[1:]) == sorted((question(prompt), prompt.draw) for prompt in prompts)
+
+
+def test_a_server_that_takes_no_number_of_a_draw_is_asked_without():
+    with FaultyServer(lambda asked, before: "400" if "question 0" in asked and before < 2 else None) as server:
+        remote(server).drawing(0.7).generate(prompts_of(3), max_new_tokens=1)
+    assert ["seed" in seen.body for seen in server.seen] == [True, True, False, False, False, False]
+
+
+def test_variants_of_a_model_share_their_trial_and_a_check_tells_what_it_cost():
+    prompts = prompts_of(3)
+    with FaultyServer() as server:
+        model = remote(server, **PRICED).drawing(0.7)
+        assert model.check(prompts[0], max_new_tokens=9) == server.seen[0].tokens
+        assert model.check(prompts[1], max_new_tokens=9) == (0.0, 0.0)
+        limited = model.within(5.0)
+        assert limited.check(prompts[1], max_new_tokens=9) == (0.0, 0.0)
+        limited.drawing(1.0).generate(prompts, max_new_tokens=9)
+    assert len(server.seen) == 4
+
+
+def test_within_a_limit_a_model_stops_before_it_costs_more_and_the_least_limit_holds():
+    assert remote("http://x/v1", max_cost_usd=2.0).within(3.0).max_cost_usd == 2.0
+    assert remote("http://x/v1", max_cost_usd=2.0).within(1.0).max_cost_usd == 1.0
+    assert remote("http://x/v1", max_cost_usd=2.0).within(None).max_cost_usd == 2.0
+    with FaultyServer() as server, pytest.raises(OverBudget, match="model.max_cost_usd=0.2"):
+        remote(server, **PRICED, concurrency=1).within(0.2).generate(prompts_of(30), max_new_tokens=20)
+    prices = (PRICED["usd_per_million_read"], PRICED["usd_per_million_written"])
+    assert sum(price * count / 1e6 for seen in server.seen[1:] for price, count in zip(prices, seen.tokens, strict=True)) <= 0.2
 
 
 def test_it_works_inside_a_running_event_loop():
@@ -495,7 +533,7 @@ def test_an_answer_that_never_comes_does_not_hold_up_an_interrupt(interruptible)
 def test_a_name_that_is_still_looked_up_does_not_hold_up_an_end(monkeypatch, caplog, capfd):
     look_up = socket.getaddrinfo
     monkeypatch.setattr("socket.getaddrinfo", lambda host, *more, **kinds: time.sleep(1.0) or look_up("localhost", *more, **kinds))
-    monkeypatch.setattr(RemoteModel, "_try_out", lambda *given, **more: Trial(20, 1, 1.0))
+    monkeypatch.setattr(RemoteModel, "_try_out", lambda *given, **more: Trial(20, 1, 1.0, seeded=False, tokens=(0.0, 0.0)))
     start = time.monotonic()
     with pytest.raises(BackendError, match="time_limit_s"):
         remote("http://slow.example:1/v1", time_limit_s=0.2).rate(prompts_of(3))

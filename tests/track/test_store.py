@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 from vat.files import whole_file
 from vat.track import store
@@ -115,3 +118,24 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
             draft.write_text(text)
     assert path.read_text() == "second"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_draws_of_one_question_are_kept_apart_and_the_first_is_the_question_as_it_was(tmp_path: Path) -> None:
+    kept(tmp_path, [0])
+    first, second = PROMPTS[0], PROMPTS[0]._replace(draw=1)
+    assert PartStore(tmp_path).read([second]).rows == []
+    assert list(PartStore(tmp_path).read([second, first]).rows) == [1]
+    key = hashlib.sha256(json.dumps([[["user", "question 0"]], "", list("12345")]).encode()).digest()
+    assert parquet.read_table(tmp_path / "part-00000.parquet")["prompt"].to_pylist() == [key], "parts of before there were draws are still read"
+
+
+def test_an_open_store_sees_what_was_written_since_and_counts_it(tmp_path: Path) -> None:
+    store = PartStore(tmp_path)
+    assert len(store) == 0
+    kept(tmp_path, [2])
+    assert list(store.read(PROMPTS).rows) == [2]
+    kept(tmp_path, [0, 4])
+    found = store.read(PROMPTS)
+    assert list(found.rows) == [0, 2, 4]
+    assert_same(found.answers, Answered(range(5), ANSWERS).without([1, 3]).answers)
+    assert len(store) == 3

@@ -25,6 +25,9 @@ class AnswerStore(Protocol):
     def tokens(self) -> tuple[float, float]:
         """Tokens read and written for all that the job has asked so far, as a server counted them."""
 
+    def __len__(self) -> int:
+        """How many answers are kept."""
+
 
 class NoStore:
     """Keeps nothing."""
@@ -42,6 +45,10 @@ class NoStore:
     def tokens(self) -> tuple[float, float]:
         """None."""
         return 0.0, 0.0
+
+    def __len__(self) -> int:
+        """None."""
+        return 0
 
 
 def answers_to(prompts: Sequence[Prompt], ask: Callable[..., Any], *, max_new_tokens: int, store: AnswerStore, progress: Progress) -> Answers:

@@ -66,9 +66,9 @@ class SpreadModel(Model):
         """The model's."""
         return self.model.capabilities()
 
-    def check(self, prompt: Prompt, *, max_new_tokens: int = 0) -> None:
+    def check(self, prompt: Prompt, *, max_new_tokens: int = 0) -> tuple[float, float]:
         """As the model checks it."""
-        self.model.check(prompt, max_new_tokens=max_new_tokens)
+        return self.model.check(prompt, max_new_tokens=max_new_tokens)
 
     def to_keep(self) -> Model:
         """The model's."""

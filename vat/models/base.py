@@ -67,11 +67,13 @@ class Model(ABC):
         """What can be done with the model."""
 
     @abstractmethod
-    def check(self, prompt: Prompt, *, max_new_tokens: int = 0) -> None:
+    def check(self, prompt: Prompt, *, max_new_tokens: int = 0) -> tuple[float, float]:
         """Find out, before long work starts and without loading the weights, whether prompts of this form can be answered.
 
-        max_new_tokens: of the text to be written; 0 for a rating.
-
+        Args:
+            max_new_tokens: Of the text to be written; 0 for a rating.
+        Returns:
+            Tokens read and written in order to find out; none where nobody was asked.
         Raises:
             ConfigError, BackendError: They cannot; the message says why and what to do.
         """
@@ -119,6 +121,19 @@ class Model(ABC):
     def cost_usd(self, tokens: tuple[float, float]) -> float:
         """What so many tokens read and written cost; NaN where nobody asks for money or the price is not known."""
         return math.nan
+
+    def drawing(self, temperature: float) -> Model:
+        """The same model, which draws its words at a temperature instead of taking the most likely ones: others for each `Prompt.draw`.
+
+        Raises:
+            ConfigError: It cannot.
+        """
+        rule = f"model {self.label}: must be able to draw its words, at temperature {temperature:g}; got one that takes the most likely ones"
+        raise ConfigError(f"{rule}. Put it behind a server: model=openai model.base_url=…")
+
+    def within(self, limit_usd: float | None) -> Model:
+        """The same model, which stops before one list of prompts costs more; itself, where nobody asks for money."""
+        return self
 
     @property
     def wants_gpu(self) -> bool:

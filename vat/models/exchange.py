@@ -14,7 +14,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
-from vat.errors import BackendError
+from vat.errors import BackendError, OverBudget
 from vat.models.http import Fault, Server
 from vat.models.replies import Malformed, Reply
 
@@ -229,7 +229,7 @@ class Exchange:
             budget, missing = self._budget, len(self._waiting) + self._failed
             rule = f"model.max_cost_usd={budget.limit_usd:g}: a job may not cost more"
             found = f"{budget.spent_usd:.4f} USD spent and {missing} of {self._count} prompts to go"
-            return BackendError(f"{rule}; got {found}. Raise it and run the same command to go on.")
+            return OverBudget(f"{rule}; got {found}. Raise it and run the same command to go on.")
         if self._last is not None:
             found = f"none for {self._failed} of {self._count}, the last with {self._last.told}"
             return BackendError(f"{self._who}: must answer every prompt; got {found}. Run the same command to ask only those again.", retryable=True)

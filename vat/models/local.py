@@ -74,8 +74,8 @@ class LocalModel(Model):
         """Trainable, without caveat."""
         return Capabilities(trainable=True, caveat="")
 
-    def check(self, prompt: Prompt, *, max_new_tokens: int = 0) -> None:
-        """Look at the device, load the tokenizer and encode one prompt.
+    def check(self, prompt: Prompt, *, max_new_tokens: int = 0) -> tuple[float, float]:
+        """Look at the device, load the tokenizer and encode one prompt; nothing is asked.
 
         Raises:
             ConfigError: No such device; a chat prompt for a model without a chat template; labels that are not single tokens; a prompt too long.
@@ -83,6 +83,7 @@ class LocalModel(Model):
         """
         self._encoder.encode([prompt], max_new_tokens=max_new_tokens)
         self._device  # noqa: B018 - raises where there is none
+        return 0.0, 0.0
 
     def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
         """Passes over the tree of what the prompts share (`prefix_tree.py`): no token is computed twice.

@@ -6,6 +6,7 @@ gives them, which is tried out before long work, and from text elsewhere.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -44,11 +45,16 @@ Price = Annotated[float, Field(ge=0)]
 
 
 class Trial(NamedTuple):
-    """What one real request showed: top log-probabilities that the server gives, the least new tokens it accepts, tokens read per character."""
+    """What one real request showed: top log-probabilities that the server gives, the least new tokens it accepts, tokens read per character.
+
+    seeded: whether it takes the number of a draw. tokens: read and written to find out.
+    """
 
     top_logprobs: int
     least_tokens: int
     density: float
+    seeded: bool
+    tokens: tuple[float, float]
 
 
 @settings
@@ -110,7 +116,16 @@ class RemoteModel(Model):
         prices = (self.usd_per_million_read, self.usd_per_million_written)
         return sum(math.nan if price is None else count * price / 1e6 for count, price in zip(tokens, prices, strict=True))
 
-    def check(self, prompt: Prompt, *, max_new_tokens: int = 0) -> None:
+    def drawing(self, temperature: float) -> Model:
+        """Asked for words at a temperature, with the number of the draw as the server's `seed`, where it takes one."""
+        return self._variant(request_options=self.request_options | {"temperature": temperature})
+
+    def within(self, limit_usd: float | None) -> Model:
+        """Limited by what is given here or was before, whatever is less."""
+        limits = [limit for limit in (limit_usd, self.max_cost_usd) if limit is not None]
+        return self._variant(max_cost_usd=min(limits, default=None))
+
+    def check(self, prompt: Prompt, *, max_new_tokens: int = 0) -> tuple[float, float]:
         """Look at the settings, and ask the server one thing, once.
 
         Raises:
@@ -118,7 +133,10 @@ class RemoteModel(Model):
             BackendError: The server cannot be reached or does not answer.
         """
         self._check_settings()
-        self._try_out(prompt, max_new_tokens, rated=max_new_tokens == 0)
+        rated = max_new_tokens == 0
+        is_known = isinstance(self._known_trial(rated), Trial)
+        trial = self._try_out(prompt, max_new_tokens, rated=rated)
+        return (0.0, 0.0) if is_known else trial.tokens
 
     def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
         """From log-probabilities where the server gives them; else as `texts`. Raises as `check`, and a BackendError when it ends early."""
@@ -142,7 +160,7 @@ class RemoteModel(Model):
         exchange = Exchange(
             self._server(),
             rows,
-            lambda row: self._body(prompts[row], top, tokens),
+            lambda row: self._body(prompts[row], top, tokens, seeded=trial.seeded),
             (lambda row, content: rating_of(content, prompts[row].labels)) if top else (lambda row, content: text_of(content)),
             limits=Limits(self.concurrency, self.retries, self.breaker, self.time_limit_s),
             budget=Budget(self.max_cost_usd, (prices[0] / 1e6, prices[1] / 1e6), spent=kept.tokens, most=most),
@@ -199,27 +217,46 @@ class RemoteModel(Model):
         """What the server gives, from one real request per process."""
         if not prompt.messages:
             raise ConfigError(f"{self._who}: a chat server must be given turns; got plain text. Use elicit.format=chat.")
-        trials: dict[bool, Trial | tuple[VatError, float]] = self.__dict__.setdefault("_trials", {})
-        known = trials.get(rated) or trials.get(True)  # the trial of ratings tells what one of texts would
+        known = self._known_trial(rated)
         if isinstance(known, Trial):
             return known
         if known and time.monotonic() < known[1]:
             raise known[0]
         try:
-            trials[rated] = found = self._first_accepted(prompt, max_new_tokens, rated=rated)
+            self._trials[rated, self._draws] = found = self._first_accepted(prompt, max_new_tokens, rated=rated)
         except VatError as error:
-            trials[rated] = error, time.monotonic() + FAILURE_HOLDS_S
+            self._trials[rated, self._draws] = error, time.monotonic() + FAILURE_HOLDS_S
             raise
         return found
+
+    @property
+    def _trials(self) -> dict[tuple[bool, bool], Trial | tuple[VatError, float]]:
+        """Of this model and its variants, by whether it rates and whether it draws; a failure with the time until which it stands."""
+        kept: dict[tuple[bool, bool], Trial | tuple[VatError, float]] = self.__dict__.setdefault("_tried", {})
+        return kept
+
+    def _known_trial(self, rated: bool) -> Trial | tuple[VatError, float] | None:
+        """The trial of ratings tells what one of texts would."""
+        return self._trials.get((rated, self._draws)) or self._trials.get((True, self._draws))
+
+    @property
+    def _draws(self) -> bool:
+        return bool(self.request_options.get("temperature"))
+
+    def _variant(self, **changes: Any) -> RemoteModel:
+        """The same server's model with other settings; what was tried out is known to both."""
+        other = replace(self, **changes)
+        other.__dict__["_tried"] = self._trials
+        return other
 
     def _first_accepted(self, prompt: Prompt, max_new_tokens: int, *, rated: bool) -> Trial:
         """Ask for less of what servers refuse until this one does not."""
         tops = dict.fromkeys((self.top_logprobs, min(self.top_logprobs, FEWER_LOGPROBS), 0)) if rated else (0,)
         forms = [(top, tokens) for top in tops for tokens in LEAST_TOKENS]
         forms += [(0, max_new_tokens)] if max_new_tokens > max(LEAST_TOKENS) else []
-        for top, tokens in forms:
+        for seeded, (top, tokens) in itertools.product((True, False) if self._draws else (False,), forms):
             try:
-                reply = self._one(prompt, top, tokens)
+                reply = self._one(prompt, top, tokens, seeded=seeded)
             except Fault as fault:
                 refused = fault
                 if fault.status not in (400, 422):
@@ -228,10 +265,10 @@ class RemoteModel(Model):
                 if self.max_cost_usd is not None and math.isnan(reply.tokens[0]):
                     rule = f"model.max_cost_usd={self.max_cost_usd:g}: needs a server that counts tokens; got no usage"
                     raise BackendError(f"{rule} from {shown_url(self.base_url)}. Set it to null.")
-                return Trial(top if reply.probability else 0, tokens, reply.tokens[0] / _length(prompt))
+                return Trial(top if reply.probability else 0, tokens, reply.tokens[0] / _length(prompt), seeded, reply.tokens)
         raise self._error(refused) from refused
 
-    def _one(self, prompt: Prompt, top: int, tokens: int) -> Reply:
+    def _one(self, prompt: Prompt, top: int, tokens: int, *, seeded: bool) -> Reply:
         """The reply to one prompt; without probabilities if the server, asked for them, gives none."""
 
         def read(_: int, content: bytes) -> Reply:
@@ -239,12 +276,12 @@ class RemoteModel(Model):
 
         limits = Limits(concurrency=1, retries=min(CHECK_RETRIES, self.retries), breaker=1, time_limit_s=None)
         free = Budget(None, (0.0, 0.0), spent=(0.0, 0.0), most=(0.0, 0.0))
-        body = self._body(prompt, top, tokens)
+        body = self._body(prompt, top, tokens, seeded=seeded)
         exchange = Exchange(self._server(), [0], lambda _: body, read, limits=limits, budget=free, who=self._who)
         (((_, reply),),) = exchange.answers()
         return reply
 
-    def _body(self, prompt: Prompt, top: int, tokens: int) -> bytes:
+    def _body(self, prompt: Prompt, top: int, tokens: int, *, seeded: bool) -> bytes:
         asked: dict[str, Any] = {
             "model": self.name,
             "messages": [turn._asdict() for turn in prompt.messages],
@@ -253,6 +290,8 @@ class RemoteModel(Model):
         }
         if top:
             asked |= {"logprobs": True, "top_logprobs": top}
+        if seeded:
+            asked |= {"seed": prompt.draw}
         if self.template_options:
             asked |= {"chat_template_kwargs": self.template_options}
         return json.dumps(asked | self.request_options).encode()

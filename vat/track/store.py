@@ -32,20 +32,25 @@ class PartStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._waiting: list[pyarrow.Table] = []
+        self._tables: dict[Path, pyarrow.Table] = {}
+        self._place_of: dict[bytes, tuple[Path, int]] = {}
         self._since = self._last = time.monotonic()
 
     def read(self, prompts: Sequence[Prompt]) -> Answered:
         """The answers there are to these prompts, and to which of them; a part that cannot be read is set aside."""
         import pyarrow
 
-        tables = [table for path in self._paths() if (table := _table(path)) is not None]
-        if not tables:
+        self._look()
+        places = [(row, *self._place_of[key]) for row, key in enumerate(map(_key, prompts)) if key in self._place_of]
+        if not places:
             return Answered([], answers_of(None, None))
-        kept = pyarrow.concat_tables(tables)
-        place_of = {key: place for place, key in reversed(list(enumerate(kept["prompt"].to_pylist())))}  # what came first counts
-        places = [(row, place_of[key]) for row, key in enumerate(map(_key, prompts)) if key in place_of]
-        found = kept.take(pyarrow.array([place for _, place in places], type=pyarrow.int64()))
-        return Answered([row for row, _ in places], Answers(
+        of_part: dict[Path, list[tuple[int, int]]] = {}
+        for row, path, place in places:
+            of_part.setdefault(path, []).append((row, place))
+        rows = [row for pairs in of_part.values() for row, _ in pairs]
+        parts = [self._tables[path].take(pyarrow.array([place for _, place in pairs])) for path, pairs in of_part.items()]
+        found = pyarrow.concat_tables(parts).take(pyarrow.array(np.argsort(rows, kind="stable")))
+        return Answered(sorted(rows), Answers(
             _columns(found, _PROBABILITIES), found["mass"].to_numpy(), tuple(found["text"].to_pylist()), _columns(found, _TOKENS)
         ))  # fmt: skip
 
@@ -78,6 +83,19 @@ class PartStore:
         """Tokens read and written for all lists of the job, of which this store is one."""
         return tokens_in(self.folder.parent)
 
+    def __len__(self) -> int:
+        """How many answers the parts hold."""
+        self._look()
+        return sum(map(len, self._tables.values()))
+
+    def _look(self) -> None:
+        """Take notice of parts that were not there before; a part never changes, and of two answers what came first counts."""
+        for path in self._paths():
+            if path not in self._tables and (table := _table(path)) is not None:
+                self._tables[path] = table
+                for place, key in enumerate(table["prompt"].to_pylist()):
+                    self._place_of.setdefault(key, (path, place))
+
     def _paths(self, pattern: str = "part-*.parquet") -> list[Path]:
         return sorted(self.folder.glob(pattern))
 
@@ -108,4 +126,5 @@ def _columns(table: pyarrow.Table, names: Sequence[str]) -> np.ndarray:
 
 
 def _key(prompt: Prompt) -> bytes:
-    return hashlib.sha256(json.dumps(prompt).encode()).digest()
+    told = prompt if prompt.draw else prompt[:-1]  # as it was before there were several draws
+    return hashlib.sha256(json.dumps(told).encode()).digest()
