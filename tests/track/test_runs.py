@@ -27,6 +27,20 @@ from vat.track.sweep_run import sweep_tag
 DESCRIPTION = Description("tiny · power -1", "job", {"value": "power", "shots": 4}, ("TemplateData", "abc123"), "a note")
 RESULT = {"steps": {"0": {"gain": 0.5, "nvat": 0.2, "gnd/power": None}, "10": {"gain": 0.6}}}
 
+DIES = """
+import os, sys
+import sqlalchemy
+from vat.track.runs import Runs
+from vat.track.settings import Tracking
+left = [int(sys.argv[2])]
+@sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, "before_cursor_execute")
+def count(*given):
+    left[0] -= 1
+    if left[0] < 0:
+        os._exit(9)
+Runs(Tracking(root=sys.argv[1], uri=None, experiment="vat"), None)
+"""
+
 OPEN = """
 import sys, time
 from pathlib import Path
@@ -422,3 +436,10 @@ def test_points_of_training_come_as_they_are_known_and_each_once(tmp_path: Path)
         "train/tokens_per_s": [(1, 101.0), (2, 102.0), (3, 103.0), (4, 50.0)],
     }  # fmt: skip
     assert len(client.search_logged_models([client.get_experiment_by_name("vat").experiment_id])) == 2
+
+
+def test_a_process_that_dies_while_it_makes_the_store_spoils_nothing(tmp_path: Path) -> None:
+    assert subprocess.run([sys.executable, "-c", DIES, str(tmp_path), "150"], check=False).returncode == 9
+    assert [path.name for path in tmp_path.glob(".mlflow.db.*")], "it died in the middle of it"
+    Runs(Tracking(root=str(tmp_path), uri=None, experiment="vat"), None)
+    assert {path.name for path in tmp_path.glob("*mlflow.db*")} == {"mlflow.db"}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vat.errors import BackendError, MissingDependency, shown
+from vat.files import whole_file
 from vat.track.settings import Tracking
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Experiment:
         from mlflow import MlflowClient
 
         with self.errors():
+            if tracking.uri is None and not tracking.database.exists():
+                for left in tracking.folder.glob(f".{tracking.database.name}.*"):
+                    left.unlink()
+                with whole_file(tracking.database) as draft:  # a process that dies while it makes one would spoil it for good
+                    MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments(max_results=1)
             self.client: MlflowClient = MlflowClient(tracking_uri=tracking.store_uri)
             self.id = self._opened()
 

@@ -27,11 +27,16 @@ class Tracking:
     @property
     def store_uri(self) -> str:
         """Where MLflow keeps runs: as configured, or sqlite in the root."""
-        return self.uri or f"sqlite:///{self.folder / 'mlflow.db'}?timeout=60"
+        return self.uri or f"sqlite:///{self.database}?timeout=60"
+
+    @property
+    def database(self) -> Path:
+        """The default one."""
+        return self.folder / "mlflow.db"
 
     def require(self) -> None:
         """Raises a ConfigError if nothing was ever kept here, so that looking for a run does not make a store."""
-        if self.uri is None and not (self.folder / "mlflow.db").is_file():
+        if self.uri is None and not self.database.is_file():
             raise ConfigError(f"tracking.root: must be where runs are kept; got {self.folder}, which holds none. Use tracking.root=<folder>.")
 
     def check(self) -> None:
