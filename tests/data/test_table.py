@@ -107,3 +107,97 @@ def test_a_faulty_row_and_a_missing_file_are_named_as_the_user_wrote_the_path(pa
     with pytest.raises(DataError) as error:
         table(Path("items.jsonl"), [*rows(), rows()[0] | {"polarity": 0}]).split(CARE)
     assert str(error.value) == "items.jsonl:81: polarity must be 1 or -1; got 0. Fix the row or drop it."
+
+
+def folder_of(folder: Path, **files: list[dict]) -> Path:
+    """A folder with these tables, by name of the file."""
+    folder.mkdir(exist_ok=True)
+    for name, cells in files.items():
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in cells))
+    return folder
+
+
+def test_a_folder_is_one_table_whatever_else_lies_in_it(path, tmp_path):
+    folder, half = tmp_path / "parts", len(rows()) // 2
+    folder_of(folder, b=rows()[half:])
+    with (folder / "a.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows()[0])
+        writer.writeheader()
+        writer.writerows(rows()[:half])
+    for name in ("README.md", "identity.json", "._a.csv"):
+        (folder / name).write_text("no table")
+    (folder / "inner").mkdir()
+    folder_of(folder / "inner.jsonl", c=rows())
+    assert table(folder).split(CARE).digest == table(path, rows()).split(CARE).digest
+
+
+def test_a_fault_in_a_folder_is_named_by_file_and_line(tmp_path):
+    folder = folder_of(tmp_path / "parts", a=rows()[:8], b=[*rows()[8:], rows()[1]])
+    with pytest.raises(DataError) as error:
+        table(folder).split(CARE)
+    rule = "an action stands once per scene, item and polarity; got a duplicate item"
+    assert str(error.value) == f"{folder}/b.jsonl:73: {rule}, see {folder}/a.jsonl:2. Drop it."
+
+
+def test_a_folder_without_tables_is_one_line_that_knows_where_they_are(tmp_path):
+    (tmp_path / "published").mkdir()
+    rule = f"data.path: a folder must hold .csv, .jsonl or .parquet files; got none in {tmp_path / 'published'}."
+    for step in ("Check the path.", f"Did you mean {tmp_path / 'published' / 'data'}?"):
+        with pytest.raises(ConfigError) as error:
+            table(tmp_path / "published").split(CARE)
+        assert str(error.value) == f"{rule} {step}"
+        folder_of(tmp_path / "published" / "data", train=rows())
+
+
+def side(row: dict) -> str:
+    return "test" if row["country"] == "C3" else "train"
+
+
+def test_the_data_s_own_split_is_taken_from_a_column_or_from_the_names_of_files(path, tmp_path):
+    by_column = table(path, [row | {"split": side(row).title()} for row in rows()], test_share=None).split(CARE)
+    assert {row.country for row in by_column.test.rows} == {"C3"}
+    assert {row.country for row in by_column.train.rows} == {"C0", "C1", "C2"}
+    train, test = ([row for row in rows() if side(row) == name] for name in ("train", "test"))
+    folder = folder_of(tmp_path / "parts", **{"train-0": train[:20], "train_1": train[20:], "Test": test})
+    assert table(folder, test_share=None).split(CARE).digest == by_column.digest
+    assert table(folder, test_share=None, limit=4).split(CARE).train == by_column.train
+    marked = folder_of(tmp_path / "marked", validation=[row | {"split": side(row)} for row in rows()])  # the column is nearer to the row
+    assert table(marked, test_share=None).split(CARE).digest == by_column.digest
+
+
+def test_how_a_split_came_about_is_no_part_of_what_it_is(path):
+    drawn = table(path, rows()).split(CARE)
+    held_out = {row.scene_id for row in drawn.test.rows}
+    marked = [row | {"split": "test" if f"{row['country']} · {row['topic']} · {row['scene']}" in held_out else "train"} for row in rows()]
+    assert table(path, marked, test_share=None, split_seed=7).split(CARE).digest == drawn.digest
+    assert table(path, marked).split(CARE).digest == drawn.digest
+
+
+SIDE = "split must be train or test, in a column or as the name of the file or split begins"
+STEP = "Leave others out (data=hub: data.splits=[train,test]), or set data.test_share=0.3 to draw a split."
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        ({}, f"{{path}}:1: {SIDE}; got 'items'. {STEP}"),
+        ({0: "validation"}, f"{{path}}:1: {SIDE}; got 'validation'. {STEP}"),
+        ({0: "train", 1: None}, f"{{path}}:2: {SIDE}; got None. {STEP}"),
+        ({0: "train", 1: "tested"}, f"{{path}}:2: {SIDE}; got 'tested'. {STEP}"),
+        (
+            {0: "train", 1: "train", 2: "test"},
+            "{path}:3: a scene is on one side of a split; got 'C0 · T0 · Scene 0.0' in test and, see line 1, in train. "
+            "Set data.test_share=0.3 to draw a split by scene.",
+        ),
+        (
+            dict.fromkeys(range(80), "train"),
+            "data: coupling over scenes needs at least 3 test scenes; got 0. Raise data.limit, or set data.test_share=0.3 to draw a split.",
+        ),
+    ],
+)
+def test_what_is_no_split_of_scenes_is_one_line_and_only_where_it_is_asked_for(path, splits, message):
+    marked = [row | ({"split": splits[n]} if n in splits else {}) for n, row in enumerate(rows())]
+    with pytest.raises(DataError) as error:
+        table(path, marked, test_share=None).split(CARE)
+    assert str(error.value) == message.replace("{path}", str(path))
+    assert len(table(path, marked).split(CARE).test.scenes) == 6

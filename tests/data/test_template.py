@@ -76,6 +76,17 @@ def test_another_wording_says_it_otherwise():
     assert len({action_text("India/Politics/1", "honest", 1, wording) for wording in range(20)}) > 4
 
 
+def test_what_finished_jobs_were_done_with_is_still_the_same_data(split):
+    assert split.digest == "69fb4022f6636f76fadd039c60a7965752c5fb183ea65dc0830470947a760d1c"
+    assert template(split_seed=1, limit=12).split(SCHWARTZ).digest == "356cc1e22d4cb3c349ba4592742542cec6786f7c9545a535413dbc908b4df0e9"
+
+
+def test_it_has_no_split_of_its_own():
+    with pytest.raises(ConfigError) as error:
+        template(test_share=None).split(SCHWARTZ)
+    assert str(error.value) == "data.test_share: null takes the split that comes with the data; got data without one. Set data.test_share=0.3."
+
+
 def test_the_text_does_not_depend_on_the_process(split):
     hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(Path(vat.__file__).parents[1])}

@@ -1,7 +1,7 @@
-"""Rows of a file → probes, with every rule checked and every fault named by its line.
+"""Rows of files → probes, with every rule checked and every fault named by its line.
 
-Columns: country, topic, scene, item, polarity, action; scene_id is optional. Without scene_id, rows with the same country, topic and
-scene text are one scene.
+Columns: country, topic, scene, item, polarity, action; scene_id and split (train, test) are optional. Without scene_id, rows with the
+same country, topic and scene text are one scene. Without split, the side of a row is what its file, or its split of a dataset, is called.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vat.data.base import Probes
 from vat.errors import ConfigError, DataError, choose, shown
@@ -20,36 +21,84 @@ from vat.types import Probe
 
 TEXT_COLUMNS = ("country", "topic", "scene", "item", "action")
 COLUMNS = (*TEXT_COLUMNS, "polarity")
+OPTIONAL_COLUMNS = ("scene_id", "split")
+ENDINGS = (".csv", ".jsonl", ".parquet")
 Rows = Iterable[tuple[int, dict[str, Any]]]
 
 
+class Part(NamedTuple):
+    """Rows that stand together: those of a file, or of a split of a dataset.
+
+    where: what messages call it. name: what it is called: `train…` and `test…` are sides of the data's own split.
+    rows: (line number, column → cell) pairs.
+    """
+
+    where: str
+    name: str
+    rows: Rows
+
+
+class Place(NamedTuple):
+    """Where a row stands."""
+
+    where: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.where}:{self.line}"
+
+    def seen_from(self, other: Place) -> str:
+        """The same in short, for a message that names the other place."""
+        return f"line {self.line}" if self.where == other.where else str(self)
+
+
+class OnSide(NamedTuple):
+    """The side that a scene is on, and the row that says so."""
+
+    side: str
+    place: Place
+
+
 def probes_from_rows(rows: Rows, theory: Theory, *, where: str, item_column: str = "item") -> Probes:
+    """Check the rows of one file, `where`, of which nobody asks for a split of its own. Else as `probes_from_parts`."""
+    return probes_from_parts([Part(where, "", rows)], theory, item_column=item_column)
+
+
+def probes_from_parts(parts: Sequence[Part], theory: Theory, *, item_column: str = "item", own_split: bool = False) -> Probes:
     """Check rows and bring them into scene order.
 
     Args:
-        rows: (line number, column → cell) pairs.
-        where: Name of the file, for messages.
-        item_column: What the file calls the item.
+        item_column: What the data call the item.
+        own_split: Whether the split that comes with the data is wanted, and must be one of scenes into train and test.
     Raises:
         DataError: The first fault, with its line.
     """
     by_scene: dict[str, list[Probe]] = {}
     contexts: dict[str, tuple[str, str, str]] = {}
-    lines: dict[tuple[str, str, int, str], int] = {}
-    for line, row in rows:
-        probe = _probe(row, theory, f"{where}:{line}", item_column)
+    places: dict[tuple[str, str, int, str], Place] = {}
+    sides: dict[str, OnSide] = {}
+    for part, (line, row) in ((of, row) for of in parts for row in of.rows):
+        place = Place(part.where, line)
+        probe = _probe(row, theory, str(place), item_column)
         context = (probe.country, probe.topic, probe.scene)
         if contexts.setdefault(probe.scene_id, context) != context:
-            raise DataError(f"{where}:{line}: a scene_id has one country, topic, scene; got others for {probe.scene_id!r}. Use a new id.")
-        identity = (probe.scene_id, probe.item, probe.polarity, probe.action)
-        if identity in lines:
-            first = lines[identity]
-            raise DataError(f"{where}:{line}: an action stands once per scene, item and polarity; got a duplicate item, see line {first}. Drop it.")
-        lines[identity] = line
+            raise DataError(f"{place}: a scene_id has one country, topic, scene; got others for {probe.scene_id!r}. Use a new id.")
+        if own_split:
+            _note_side(sides, probe.scene_id, OnSide(_side(row.get("split", part.name), place), place))
+        first = places.setdefault((probe.scene_id, probe.item, probe.polarity, probe.action), place)
+        if first is not place:
+            rule = f"{place}: an action stands once per scene, item and polarity; got a duplicate item"
+            raise DataError(f"{rule}, see {first.seen_from(place)}. Drop it.")
         by_scene.setdefault(probe.scene_id, []).append(probe)
-    if not lines:
-        raise DataError(f"{where}: needs at least one row; got an empty file. Add rows.")
-    return Probes(tuple(probe for scene in by_scene.values() for probe in scene))
+    if not places:
+        raise DataError(f"{', '.join(part.where for part in parts)}: needs at least one row; got an empty file. Add rows.")
+    test_scenes = frozenset(scene for scene, on in sides.items() if on.side == "test")
+    return Probes(tuple(probe for scene in by_scene.values() for probe in scene), test_scenes if own_split else None)
+
+
+def scene_text(country: str, topic: str) -> str:
+    """The scene of actions that name none: their country and their topic, in words of ours."""
+    return f"You live in {country}, and something comes up in your daily life that has to do with this topic: {topic}."
 
 
 def read_table(path: Path, columns: Sequence[str] = COLUMNS) -> Rows:
@@ -61,7 +110,7 @@ def read_table(path: Path, columns: Sequence[str] = COLUMNS) -> Rows:
     """
     if not path.is_file():
         raise ConfigError(f"data.path: must be an existing file; got {path}. Check the path.")
-    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
+    readers = dict(zip(ENDINGS, (_read_csv, _read_jsonl, _read_parquet), strict=True))
     if path.suffix not in readers:
         raise ConfigError(f"data.path: must end in .csv, .jsonl or .parquet; got {path.name}. Convert or rename it.")
     try:
@@ -88,7 +137,7 @@ def _probe(row: Mapping[str, Any], theory: Theory, where: str, item_column: str)
     item = {name.lower(): name for name in theory.items}.get(text["item"].lower())
     if item is None:
         raise DataError(f"{where}: {item_column} must belong to theory {theory.name}; got {text['item']!r}. {choose(text['item'], theory.items)}")
-    polarity = _polarity(row.get("polarity"))
+    polarity = polarity_of(row.get("polarity"))
     if polarity is None:
         raise DataError(f"{where}: polarity must be 1 or -1; got {shown(row.get('polarity'))}. Fix the row or drop it.")
     scene_id = row.get("scene_id")
@@ -96,7 +145,24 @@ def _probe(row: Mapping[str, Any], theory: Theory, where: str, item_column: str)
     return Probe(identity, text["country"], text["topic"], text["scene"], item, polarity, text["action"])
 
 
-def _polarity(cell: Any) -> int | None:
+def _side(cell: Any, place: Place) -> str:
+    """train or test, as the cell or name begins."""
+    side = re.match("[a-z]*", str(cell).strip().lower())
+    if side is None or side.group() not in ("train", "test"):
+        rule = f"{place}: split must be train or test, in a column or as the name of the file or split begins; got {shown(cell)}"
+        raise DataError(f"{rule}. Leave others out (data=hub: data.splits=[train,test]), or set data.test_share=0.3 to draw a split.")
+    return side.group()
+
+
+def _note_side(sides: dict[str, OnSide], scene: str, here: OnSide) -> None:
+    first = sides.setdefault(scene, here)
+    if first.side != here.side:
+        rule = f"{here.place}: a scene is on one side of a split; got {shown(scene)} in {here.side} and, see {first.place.seen_from(here.place)}"
+        raise DataError(f"{rule}, in {first.side}. Set data.test_share=0.3 to draw a split by scene.")
+
+
+def polarity_of(cell: Any) -> int | None:
+    """1 or -1, or None for what is neither."""
     try:
         number = 0.0 if isinstance(cell, bool) else float(cell)
     except (TypeError, ValueError):

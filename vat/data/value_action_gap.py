@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vat.data.base import DataSource, Probes
-from vat.data.schema import probes_from_rows, read_table
+from vat.data.schema import probes_from_rows, read_table, scene_text
 from vat.settings import settings
 from vat.theory.base import Theory
 
@@ -32,8 +32,3 @@ class ValueActionGap(DataSource):
         path = Path(self.path)
         rows = ((line, row | {"item": row["value"], "scene": scene_text(row["country"], row["topic"])}) for line, row in read_table(path, COLUMNS))
         return probes_from_rows(rows, theory, where=str(path), item_column="value")
-
-
-def scene_text(country: str, topic: str) -> str:
-    """The context in which all actions of a country and a topic stand."""
-    return f"You live in {country}, and something comes up in your daily life that has to do with this topic: {topic}."

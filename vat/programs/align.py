@@ -94,7 +94,7 @@ def job_of(spec: JobSpec) -> Job:
 
 def config_of(spec: JobSpec) -> dict[str, object]:
     """The settings of which a finished job can be made again (`rebuild.py`)."""
-    parts = {name: getattr(spec, name) for name in JOB_PARTS} | {"model": spec.model.to_keep()}
+    parts = {name: getattr(spec, name) for name in JOB_PARTS} | {"data": spec.data.to_keep(), "model": spec.model.to_keep()}
     nodes = {name: node_of(part) for name, part in parts.items()}
     return nodes | {"value": spec.value, "direction": direction_of(spec), "replicate": spec.replicate}
 
