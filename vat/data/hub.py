@@ -94,7 +94,7 @@ class HubData(DataSource):
         theirs = self._their_columns(split.column_names, where)
         table = split.select_columns(sorted(set(theirs.values())))
         classes = {column: feature.names for column, feature in table.features.items() if hasattr(feature, "names")}
-        for line, row in enumerate(table, start=1):
+        for line, row in enumerate(table.to_list(), start=1):
             cells = {ours: _by_name(row[column], classes.get(column)) for ours, column in theirs.items()}
             yield line, self._completed(cells, Place(where, line))
 
