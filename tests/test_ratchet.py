@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "vat").rglob("*.py"))
 FOUNDATION = {"types", "errors", "settings", "files", "__init__"}
-STAGES = ["theory", "data", "models", "elicit", "align"]
+STAGES = ["theory", "data", "models", "elicit", "generate", "align"]
 """In the order of the data; a stage may import the protocols of those before it."""
 ALLOWED = {
     "measure": {"measure"},

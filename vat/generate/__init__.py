@@ -1,0 +1,1 @@
+"""Datasets written by a language model, and what people say of them."""
