@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from vat.config import read, read_cases, read_measure
+from vat.config import read, read_annotate, read_cases, read_measure
 from vat.errors import ConfigError
 from vat.nodes import GROUPS, build, node_of
 
@@ -256,6 +256,43 @@ def test_all_faults_of_what_to_tell_are_reported_together():
     with pytest.raises(ConfigError) as error:
         read_cases(of_cases(run=None, step=-1, count=0, max_new_tokens="a", tracking=None, steps=3))
     assert [line.split(": ")[0] for line in str(error.value).splitlines()] == ["steps", "run", "step", "count", "max_new_tokens", "tracking"]
+
+
+def of_annotate(**changed: object) -> DictConfig:
+    """A configuration of the program `annotate`, as its yaml has it, with some keys set otherwise."""
+    tree = OmegaConf.load(CONF / "annotate.yaml")
+    keys = {key: None if OmegaConf.is_missing(tree, key) else tree[key] for key in tree if key not in ("defaults", "hydra")}
+    groups = {group: OmegaConf.load(CONF / group / f"{CHOSEN[group]}.yaml") for group in ("theory", "tracking")}
+    return OmegaConf.create(keys | {"dataset": "mine"} | groups | changed)
+
+
+def test_people_rate_54_instances_each_on_a_workbook_of_three_unless_told_otherwise():
+    spec = read_annotate(of_annotate())
+    assert (spec.dataset, spec.ratings, spec.count, spec.annotators, spec.seed, spec.form) == ("mine", (), 54, 3, 0, "xlsx")
+    assert read_annotate(of_annotate(ratings="a.csv")).ratings == ("a.csv",)
+    assert read_annotate(of_annotate(ratings=["a.csv", "b.xlsx"], form="csv")).ratings == ("a.csv", "b.xlsx")
+
+
+BAD_ANNOTATE = {
+    **{f"dataset {bad!r}": ({"dataset": bad}, f"dataset: must be a text; got {bad!r}. Use dataset=mine.") for bad in (None, " ", 3, ["a"])},
+    "dataset not given": ({"dataset": "???"}, "dataset: must be a text; got …. Use dataset=mine."),
+    **{
+        f"ratings {bad!r}": ({"ratings": bad}, f"ratings: must be files; got {bad!r}. Use ratings=[a.xlsx,b.csv].")
+        for bad in (None, "", 3, ["a.csv", 3], [""])
+    },
+    **{f"form {bad!r}": ({"form": bad}, f"form: must be one of xlsx, csv; got {bad!r}. Use form=xlsx.") for bad in ("ods", None, True)},
+    "no instances": ({"count": 0}, "count: must be 1, 2, 3 …; got 0. Use count=1."),
+    "no annotators": ({"annotators": 0}, "annotators: must be 1, 2, 3 …; got 0. Use annotators=1."),
+    "a negative seed": ({"seed": -1}, "seed: must be 0, 1, 2 …; got -1. Use seed=0."),
+    "unknown key": ({"rating": "a.csv"}, "rating: must be a setting; got an unknown key. Did you mean ratings?"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changed", "message"), BAD_ANNOTATE.values(), ids=BAD_ANNOTATE)
+def test_a_fault_of_what_people_are_to_rate_is_one_line_that_names_the_key(changed, message):
+    with pytest.raises(ConfigError) as error:
+        read_annotate(of_annotate(**changed))
+    assert re.fullmatch(".+".join(map(re.escape, message.split("…"))) if "???" in changed.values() else re.escape(message), str(error.value))
 
 
 FAULTY = {

@@ -11,7 +11,11 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from tests.generate.datasets import filled
+from vat.generate.human import sample_of
 
 LAUNCH = Path(__file__).parents[1] / "launch.py"
 
@@ -70,6 +74,9 @@ BAD = {
         ["-cn", "measure", "run=a,b"],
         "run=a,b: a list of values makes a sweep; got one without -m. Run: python launch.py -cn measure -m run=a,b",
     ),
+    "annotate nothing": (["-cn", "annotate"], "dataset: must be a text; got None. Use dataset=mine."),
+    "annotate, no dataset": (["-cn", "annotate", "dataset=mine"], "dataset=mine: must be a dataset in "),
+    "annotate, its key": (["-cn", "annotate", "dataset=mine", "annotator=2"], "annotator: must be a setting; got an unknown key. Did you mean annot"),
     "measure, nowhere": (["-cn", "measure", "run=a"], "tracking.root: must be where runs are kept; got "),
 }
 
@@ -165,6 +172,33 @@ def test_finished_jobs_are_measured_again_by_a_command(tmp_path: Path) -> None:
     assert re.findall(r" (\w{16})$", done.stdout, re.M) == [job, baseline]
     assert _results(tmp_path) == before, "in another process, to the bit"
     assert [path.name for path in tmp_path.iterdir()] == ["mlruns"], "nothing of Hydra's is left behind"
+
+
+def test_people_rate_a_dataset_by_two_commands(tmp_path: Path) -> None:
+    rows = [
+        {"scene_id": f"s{n}", "country": f"C{n % 3}", "topic": f"T{n % 2}", "scene": f"Scene {n}.", "item": item, "polarity": polarity}
+        | {"action": f"I do {item} {polarity} here."}
+        for n in range(6) for item in ("wealth", "honest") for polarity in (1, -1)
+    ]  # fmt: skip
+    data = tmp_path / "mlruns" / "datasets" / "mine" / "data"
+    data.mkdir(parents=True)
+    pd.DataFrame(rows).to_parquet(data / "train.parquet", index=False)
+    done = launch("-cn", "annotate", "dataset=mine", "annotators=2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    human = data.parent / "human"
+    sample = sample_of(json.loads((human / "sample.json").read_text()), "sample.json")
+    given = (lambda _, d: 1 + d % 5), (lambda _, d: 1 + (d + 1) % 5)
+    files = [filled(tmp_path / "back", sample, of_one, number=number).relative_to(tmp_path) for number, of_one in enumerate(given, 1)]
+    done = launch("-cn", "annotate", "dataset=mine", f"ratings=[{files[0]},{files[1]}]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^scenario realism +6 +12 +0 +1\.50 ", done.stdout, re.M), done.stdout
+    assert (human / "table1.tex").is_file()
+    (tmp_path / files[0]).write_bytes(b"broken")
+    done = launch("-cn", "annotate", "dataset=mine", f"ratings=[{files[0]},{files[0]}]", cwd=tmp_path)
+    assert done.returncode == 2
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == [str(files[0])] * 2
+    assert {path.name for path in tmp_path.iterdir()} == {"mlruns", "back"}, "nothing of Hydra's is left behind"
+    assert not (tmp_path / "mlruns" / "mlflow.db").exists()
 
 
 def test_an_id_that_looks_like_a_number_is_to_be_quoted(tmp_path: Path) -> None:

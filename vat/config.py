@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vat.errors import ConfigError, VatError, choose, shown
-from vat.nodes import GROUPS, build, build_each, flag, plain, read_keys, run_names, text_or_null, whole
+from vat.nodes import GROUPS, build, build_each, file_names, flag, one_of, plain, read_keys, run_names, text, text_or_null, whole
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vat.elicit.rating import RatingElicitation
     from vat.fanout.cluster import Cluster
     from vat.fanout.space import Range
+    from vat.generate.sheets import Form
     from vat.measure.base import Measure
     from vat.models.base import Model
     from vat.theory.file import TheoryFile
@@ -183,6 +184,33 @@ def read_clean(cfg: DictConfig) -> CleanSpec:
     """Validate a composed configuration of the program `clean`. Raises as `read_measure`."""
     readers: dict[str, Callable[[Any], Any]] = {name: partial(flag, name) for name in ("weights", "parts", "dry_run")}
     return CleanSpec(**read_keys(cfg, readers | {"tracking": partial(build, "tracking")}))
+
+
+@dataclass(frozen=True)
+class AnnotateSpec:
+    """What the program `annotate` is to do with a dataset, named or by its folder.
+
+    ratings: files that were handed back; none: make the sheets, of so many instances for so many annotators, in the form xlsx or csv.
+    """
+
+    dataset: str
+    ratings: tuple[str, ...]
+    theory: TheoryFile
+    count: int
+    annotators: int
+    seed: int
+    form: Form
+    tracking: Tracking
+
+
+def read_annotate(cfg: DictConfig) -> AnnotateSpec:
+    """Validate a composed configuration of the program `annotate`. Raises as `read_measure`."""
+    readers: dict[str, Callable[[Any], Any]] = {
+        "dataset": partial(text, "dataset", "mine"), "ratings": partial(file_names, "ratings", "[a.xlsx,b.csv]"),
+        "theory": partial(build, "theory"), "count": partial(whole, "count", 1), "annotators": partial(whole, "annotators", 1),
+        "seed": partial(whole, "seed", 0), "form": partial(one_of, "form", ("xlsx", "csv")), "tracking": partial(build, "tracking"),
+    }  # fmt: skip
+    return AnnotateSpec(**read_keys(cfg, readers))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -160,3 +160,25 @@ def text_or_null(where: str, use: str, node: Any) -> str | None:
     if node is None or (isinstance(node, str) and node.strip()):
         return node
     raise ConfigError(f"{where}: must be a text or null; got {shown(node)}. Use {where}={use}.")
+
+
+def text(where: str, use: str, node: Any) -> str:
+    """A setting that is a text; `use`: an example of one. Raises a ConfigError if it is none."""
+    if isinstance(node, str) and node.strip() and node != "???":
+        return node
+    raise ConfigError(f"{where}: must be a text; got {shown(node)}. Use {where}={use}.")
+
+
+def file_names(where: str, use: str, node: Any) -> tuple[str, ...]:
+    """One or several paths, or none; `use`: an example. Raises a ConfigError if it is anything else."""
+    names = node if isinstance(node, list) else [node]
+    if not all(isinstance(name, str) and name.strip() for name in names):
+        raise ConfigError(f"{where}: must be files; got {shown(node)}. Use {where}={use}.")
+    return tuple(names)
+
+
+def one_of(where: str, known: Sequence[str], node: Any) -> str:
+    """A setting that is one of several words. Raises a ConfigError if it is not."""
+    if node not in known:
+        raise ConfigError(f"{where}: must be one of {', '.join(known)}; got {shown(node)}. Use {where}={known[0]}.")
+    return str(node)

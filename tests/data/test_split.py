@@ -86,3 +86,25 @@ def test_every_scene_is_drawn_as_often_as_the_others():
 def test_without_factors_any_scene_may_be_drawn():
     draws = {tuple(draw_scenes("abcd", {}, count=2, seed=seed)) for seed in range(100)}
     assert len(draws) == 6
+
+
+@given(levels=st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 3)), count=st.integers(0, 30), seed=seeds)
+@quick
+def test_of_things_that_share_a_group_at_most_one_is_drawn(levels, count, seed):
+    scenes, factors = crossed(*levels)
+    apart = [scene.rpartition("/")[0] for scene in scenes]
+    drawn = draw_scenes(scenes, factors, count=count, seed=seed, apart=apart)
+    groups = [apart[scenes.index(scene)] for scene in drawn]
+    assert len(groups) == len(set(groups)) == min(count, len(set(apart)))
+
+
+def test_groups_of_one_change_nothing():
+    scenes, factors = crossed(12, 11, 2)
+    assert draw_scenes(scenes, factors, count=80, seed=3) == draw_scenes(scenes, factors, count=80, seed=3, apart=scenes)
+
+
+def test_a_factor_may_have_shares_that_are_not_in_proportion():
+    scenes, factors = crossed(4, 5, 1)
+    wanted = {"country0": 1, "country1": 3, "country2": 0, "country3": 4}
+    drawn = draw_scenes(scenes, factors, count=8, seed=0, shares={"country": wanted})
+    assert Counter(factors["country"][scenes.index(scene)] for scene in drawn) == {name: n for name, n in wanted.items() if n}

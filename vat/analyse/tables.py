@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 LEVEL = 0.05
-LEFT = {"model", "value", "strategy", "with", "first", "second", "mark", "job"}
+LEFT = {"model", "value", "strategy", "with", "first", "second", "mark", "job", "dimension"}
 """Columns of words."""
 EFFICIENT, RISKY = "efficient", "risky"
 RULE = (

@@ -101,6 +101,15 @@ def _report(launch: Launch) -> bool:
     return True
 
 
+def _annotate(launch: Launch) -> bool:
+    from vat.config import read_annotate
+    from vat.programs.annotate import annotate
+
+    for spec in _read_all(launch, read_annotate):
+        annotate(spec)
+    return True
+
+
 def _search(launch: Launch) -> bool:
     from vat.config import read_search
     from vat.fanout.search import search
@@ -138,6 +147,7 @@ def _read_each(launch: Launch, read: Callable[[DictConfig], Spec]) -> tuple[list
 
 _PROGRAMS: dict[str, Callable[[Launch], bool]] = {
     "align": _align, "search": _search, "measure": _measure, "cases": _cases, "status": _status, "clean": _clean, "report": _report,
+    "annotate": _annotate,
 }  # fmt: skip
 
 

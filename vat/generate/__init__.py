@@ -1,1 +1,1 @@
-"""Data that an LLM writes: scenes, actions in them, and what is known about both."""
+"""The instrument itself: scenes and actions that a language model writes, checked one by one, and what is known about them."""
