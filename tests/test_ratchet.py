@@ -22,7 +22,7 @@ ALLOWED = {
     "programs": {*STAGES, "measure", "track", "analyse", "programs", "config", "nodes"},
     "fanout": {"models", "align", "programs", "track", "analyse", "fanout", "config", "nodes"},
 }
-PUBLIC_OF_A_STAGE = {"base", "question", "schwartz", "split", "file"}
+PUBLIC_OF_A_STAGE = {"base", "question", "schwartz", "split", "file", "wording", "refusals"}
 WITH_SETTINGS = {"base", "standard"}
 """The modules of `measure` that the main program sees; the others are useful with numpy and scipy alone."""
 NUMERIC = [

@@ -9,7 +9,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vat.errors import ConfigError, VatError, choose, shown
-from vat.nodes import GROUPS, build, build_each, file_names, flag, one_of, plain, read_keys, run_names, text, text_or_null, whole
+from vat.nodes import (
+    GROUPS,
+    amount_or_null,
+    build,
+    build_each,
+    file_names,
+    flag,
+    folder_name,
+    one_of,
+    plain,
+    read_keys,
+    run_names,
+    text,
+    text_or_null,
+    whole,
+)
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -20,6 +35,7 @@ if TYPE_CHECKING:
     from vat.elicit.rating import RatingElicitation
     from vat.fanout.cluster import Cluster
     from vat.fanout.space import Range
+    from vat.generate.recipe import Recipe, SearchSettings
     from vat.generate.sheets import Form
     from vat.measure.base import Measure
     from vat.models.base import Model
@@ -29,7 +45,7 @@ if TYPE_CHECKING:
 JOB_PARTS = ("theory", "data", "model", "elicit", "strategy")
 """The groups that determine a job."""
 SCALARS = ("value", "direction", "replicate", "sweep")
-_OF_A_POINT = tuple(group for group in GROUPS if group != "figure")
+_OF_A_POINT = tuple(group for group in GROUPS if group not in ("figure", "recipe", "prompt_search"))
 
 
 @dataclass(frozen=True)
@@ -168,6 +184,49 @@ def read_report(cfg: DictConfig) -> ReportSpec:
     if sum((spec.sweep is not None, bool(spec.runs), spec.filter is not None)) != 1:
         raise ConfigError("report: must be about one of sweep, runs and filter; got none, or several. Use sweep=table2.")
     return spec
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """What the program `dataset` is to make: with which model, judges (name → model), recipe and search for prompts; and where it is kept.
+
+    max_cost_usd: of all models together; None for no limit. dry_run: only tell what it would take.
+    """
+
+    name: str
+    theory: TheoryFile
+    model: Model
+    judges: dict[str, Model]
+    recipe: Recipe
+    search: SearchSettings
+    max_cost_usd: float | None
+    dry_run: bool
+    tracking: Tracking
+
+
+def read_dataset(cfg: DictConfig) -> DatasetSpec:
+    """Validate a composed configuration of the program `dataset`. Raises as `read_measure`."""
+    readers: dict[str, Callable[[Any], Any]] = {
+        "name": partial(folder_name, "name"), "theory": partial(build, "theory"), "model": partial(build, "model"), "judges": _judges,
+        "data": partial(build, "recipe", where="data"), "search": partial(build, "prompt_search", where="search"),
+        "max_cost_usd": partial(amount_or_null, "max_cost_usd"), "dry_run": partial(flag, "dry_run"), "tracking": partial(build, "tracking"),
+    }  # fmt: skip
+    parts = read_keys(cfg, readers)
+    return DatasetSpec(recipe=parts.pop("data"), **parts)
+
+
+def _judges(nodes: Any) -> dict[str, Model]:
+    """The judges by name. One model twice would only agree with itself."""
+    if nodes is None:
+        raise ConfigError("judges: must be named for this model; got none. Use judges=paper, or judges=itself where it is to judge what it writes.")
+    judges = build_each("model", nodes, where="judges")
+    known: dict[str, str] = {}
+    for name, judge in judges.items():
+        same = known.setdefault(repr(judge.identity()), name)
+        if same != name:
+            rule = f"judges.{name}: must be another model than judges.{same}; got {judge.label} for both"
+            raise ConfigError(f"{rule}. Give one of them another, or do with one: judges=itself.")
+    return judges
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ GROUPS = {
     "cluster": "vat.fanout.cluster.Cluster",
     "tracking": "vat.track.settings.Tracking",
     "figure": "vat.analyse.figures.base.Figure",
+    "recipe": "vat.generate.recipe.Recipe",
+    "prompt_search": "vat.generate.recipe.SearchSettings",
 }
 """Each group of options and what its `_target_` must be a kind of."""
 _built: dict[str, Any] = {}
@@ -61,6 +64,22 @@ def whole(where: str, least: int, number: object) -> int:
     return number
 
 
+def amount_or_null(where: str, node: object) -> float | None:
+    """A setting that is a number above 0, or nothing. Raises a ConfigError if it is neither."""
+    if node is None:
+        return None
+    if isinstance(node, bool) or not isinstance(node, int | float) or not 0 < node < float("inf"):
+        raise ConfigError(f"{where}: must be above 0, or null; got {shown(node)}. Use {where}=5.")
+    return float(node)
+
+
+def folder_name(where: str, node: object) -> str:
+    """A setting that names a folder of ours. Raises a ConfigError if it cannot."""
+    if not isinstance(node, str) or not re.fullmatch(r"\w[\w. -]*", node):
+        raise ConfigError(f"{where}: must be letters, digits, _, ., - and spaces; got {shown(node)}. Use {where}=mine.")
+    return node
+
+
 def run_names(node: Any) -> tuple[str, ...]:
     """One or several ids of runs or jobs, each once. Raises a ConfigError if it is anything else."""
     names = node if isinstance(node, list) else [node]
@@ -71,11 +90,13 @@ def run_names(node: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def build_each(group: str, nodes: Any) -> dict[str, Any]:
-    """The instances of a group of which several options may be chosen together, by name."""
+def build_each(group: str, nodes: Any, *, where: str | None = None) -> dict[str, Any]:
+    """The instances of a group of which several options may be chosen together, by name; `where` as for `build`."""
+    place = where or group
     if not isinstance(nodes, dict) or not nodes:
-        raise ConfigError(f"{group}: must be options of conf/{group}/; got {shown(nodes)}. Use {group}=[<option>,…].")
-    return {name: build(group, node, where=f"{group}.{name}") for name, node in nodes.items()}
+        rule = f"{place}: must be options of conf/{group}/; got {shown(nodes)}"
+        raise ConfigError(f"{rule}. Use {f'{group}@{place}.<name>=<option>' if where else f'{group}=[<option>,…]'}.")
+    return {name: build(group, node, where=f"{place}.{name}") for name, node in nodes.items()}
 
 
 def build(group: str, node: Any, *, where: str | None = None) -> Any:

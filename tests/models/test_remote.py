@@ -218,7 +218,7 @@ def test_within_a_limit_a_model_stops_before_it_costs_more_and_the_least_limit_h
     assert remote("http://x/v1", max_cost_usd=2.0).within(3.0).max_cost_usd == 2.0
     assert remote("http://x/v1", max_cost_usd=2.0).within(1.0).max_cost_usd == 1.0
     assert remote("http://x/v1", max_cost_usd=2.0).within(None).max_cost_usd == 2.0
-    with FaultyServer() as server, pytest.raises(OverBudget, match="model.max_cost_usd=0.2"):
+    with FaultyServer() as server, pytest.raises(OverBudget, match=r"model\.max_cost_usd=0\.2"):
         remote(server, **PRICED, concurrency=1).within(0.2).generate(prompts_of(30), max_new_tokens=20)
     prices = (PRICED["usd_per_million_read"], PRICED["usd_per_million_written"])
     assert sum(price * count / 1e6 for seen in server.seen[1:] for price, count in zip(prices, seen.tokens, strict=True)) <= 0.2

@@ -110,6 +110,15 @@ def _annotate(launch: Launch) -> bool:
     return True
 
 
+def _dataset(launch: Launch) -> bool:
+    from vat.config import read_dataset
+    from vat.programs.dataset import make_dataset
+
+    for spec in _read_all(launch, read_dataset):
+        make_dataset(spec)
+    return True
+
+
 def _search(launch: Launch) -> bool:
     from vat.config import read_search
     from vat.fanout.search import search
@@ -147,7 +156,7 @@ def _read_each(launch: Launch, read: Callable[[DictConfig], Spec]) -> tuple[list
 
 _PROGRAMS: dict[str, Callable[[Launch], bool]] = {
     "align": _align, "search": _search, "measure": _measure, "cases": _cases, "status": _status, "clean": _clean, "report": _report,
-    "annotate": _annotate,
+    "annotate": _annotate, "dataset": _dataset,
 }  # fmt: skip
 
 

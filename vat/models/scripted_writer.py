@@ -89,9 +89,10 @@ def _has(hint: str, instruction: str, luck: random.Random, has_examples: bool = 
 
 def _judgement(question: str, form: str, luck: random.Random) -> str:
     """The form filled in: better for texts that have more of what good texts have."""
-    shown = dict(re.findall(r"^(Action|Scene): (.*)$", question, re.MULTILINE))
+    shown: dict[str, str] = dict(re.findall(r"^(Action|Scene): (.*)$", question, re.MULTILINE))
     marks = ("Ms Rao", "noon") if "Action" in shown else ("clerk", "union", "market", "nobody")
-    quality = sum(mark in shown.get("Action", shown.get("Scene", "")) for mark in marks) / len(marks)
+    text = shown.get("Action") or shown.get("Scene", "")
+    quality = sum(mark in text for mark in marks) / len(marks)
     mean = 1.5 + 3.3 * quality
 
     def rated(_: re.Match[str]) -> str:

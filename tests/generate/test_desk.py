@@ -1,0 +1,127 @@
+"""The desk: what is asked once is never asked again, and all of it is in the account."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.generate.desks import Speaker, desk_of, scripted_desk
+from vat.errors import BackendError, OverBudget
+from vat.models.base import Model
+from vat.types import Message, Prompt
+
+
+def question(n: int, draw: int = 0) -> Prompt:
+    return Prompt((Message("user", f"question {n}"),), "", (), draw)
+
+
+def echo() -> Speaker:
+    return Speaker(lambda prompt: f"{prompt.messages[-1].content}, {prompt.draw}")
+
+
+def test_answers_come_in_the_order_of_the_questions_and_each_draw_is_a_question_of_its_own(tmp_path: Path) -> None:
+    speaker = echo()
+    desk = desk_of(tmp_path, {"writer": speaker})
+    asked = [question(2), question(1, 5), question(2), question(1)]
+    assert desk.ask("writer", asked, max_new_tokens=9) == ["question 2, 0", "question 1, 5", "question 2, 0", "question 1, 0"]
+    assert speaker.asked == [question(2), question(1, 5), question(1)]
+
+
+def test_what_was_said_is_not_asked_again_not_even_by_another_process(tmp_path: Path) -> None:
+    first = echo()
+    desk = desk_of(tmp_path, {"writer": first})
+    desk.ask("writer", [question(1), question(2)], max_new_tokens=9)
+    desk.ask("writer", [question(2), question(3)], max_new_tokens=9)
+    desk.close()
+    second = echo()
+    again = desk_of(tmp_path, {"writer": second})
+    assert again.ask("writer", [question(n) for n in range(1, 5)], max_new_tokens=9) == [f"question {n}, 0" for n in range(1, 5)]
+    assert second.asked == [question(4)]
+    again.close()
+    assert again.account()["writer"] == (4, 40.0, 52.0, 92 / 1e6)
+
+
+def test_roles_of_one_model_are_kept_apart(tmp_path: Path) -> None:
+    speaker = echo()
+    desk = desk_of(tmp_path, {"writer": speaker, "probe": speaker})
+    for role in ("writer", "probe"):
+        desk.ask(role, [question(1)], max_new_tokens=9)
+    assert len(speaker.asked) == 2
+    desk.close()
+    assert [spent.requests for spent in desk.account().values()] == [1, 1]
+
+
+def test_what_it_costs_to_try_a_model_out_is_in_the_account(tmp_path: Path) -> None:
+    desk = desk_of(tmp_path, {"writer": echo()})
+    desk.try_out("writer", question(1), max_new_tokens=9)
+    assert desk.account()["writer"] == (1, 7.0, 1.0, 8 / 1e6)
+    assert desk_of(tmp_path, {"writer": echo()}).account()["writer"] == (1, 7.0, 1.0, 8 / 1e6)
+
+
+def test_threads_that_ask_side_by_side_lose_nothing(tmp_path: Path) -> None:
+    desk = scripted_desk(tmp_path)
+    said: dict[int, list[str]] = {}
+
+    def ask(n: int) -> None:
+        said[n] = desk.ask("judge first", [question(at) for at in range(n, n + 40)], max_new_tokens=9)
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(0, 160, 20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    desk.close()
+    assert all(said[n][20:] == said[n + 20][:20] for n in range(0, 140, 20))
+    assert scripted_desk(tmp_path).ask("judge first", [question(at) for at in range(180)], max_new_tokens=9)[20:60] == said[20]
+
+
+def test_no_more_is_spent_than_all_roles_may_and_what_was_said_stays(tmp_path: Path) -> None:
+    one, other = echo(), echo()
+    desk = desk_of(tmp_path, {"writer": one, "probe": other}, limit_usd=100 / 1e6)
+    desk.ask("probe", [question(1), question(2)], max_new_tokens=9)
+    with pytest.raises(OverBudget, match=r"max_cost_usd=0.0001: a dataset may not cost more; got 0.0001 USD spent. Raise it"):
+        desk.ask("writer", [question(n) for n in range(9)], max_new_tokens=9)
+    assert len(one.asked) == 3, "as many as begin below the limit"
+    with pytest.raises(OverBudget):
+        desk.ask("probe", [question(1)], max_new_tokens=9)
+    desk.close()
+    more = echo()
+    again = desk_of(tmp_path, {"writer": more, "probe": echo()}, limit_usd=1.0)
+    again.ask("writer", [question(n) for n in range(9)], max_new_tokens=9)
+    assert len(more.asked) == 6
+
+
+def test_what_others_may_yet_spend_is_set_aside(tmp_path: Path) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(prompt: Prompt) -> str:
+        entered.set()
+        leave.wait(10)
+        return "x"
+
+    one, other = Speaker(slow), echo()
+    desk = desk_of(tmp_path, {"writer": one, "probe": other}, limit_usd=100 / 1e6)
+    thread = threading.Thread(target=lambda: desk.ask("writer", [question(1)], max_new_tokens=40))
+    thread.start()
+    assert entered.wait(10)
+    desk.ask("probe", [question(2)], max_new_tokens=9)
+    assert other.limit == pytest.approx((100 - 10 / 2 - 40) / 1e6)
+    leave.set()
+    thread.join()
+    desk.ask("probe", [question(3)], max_new_tokens=9)
+    assert other.limit == pytest.approx((100 - 11 - 23) / 1e6)
+
+
+def test_an_error_that_somebody_in_between_has_swallowed_is_raised_at_once_when_asked_again(tmp_path: Path) -> None:
+    def fail(prompt: Prompt) -> str:
+        raise BackendError("model m: is gone")
+
+    models: dict[str, Model] = {"writer": Speaker(fail), "probe": echo()}
+    desk = desk_of(tmp_path, models)
+    with pytest.raises(BackendError, match="is gone"):
+        desk.ask("writer", [question(1)], max_new_tokens=9)
+    for act in (desk.raise_end, lambda: desk.ask("probe", [question(1)], max_new_tokens=9)):
+        with pytest.raises(BackendError, match="is gone"):
+            act()

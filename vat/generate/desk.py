@@ -1,0 +1,162 @@
+"""The desk at which all models of a dataset are asked: each answer is kept, none is asked for twice, and every token is in the account.
+
+What a model is asked for is a role (`writer`, `proposer`, `judge first`, …). A prompt with the number of its draw is asked once in a role, ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from vat.elicit.base import AnswerStore
+from vat.errors import OverBudget, VatError
+from vat.models.base import Model
+from vat.types import Answered, Prompt, answers_of
+
+CHARACTERS_A_TOKEN = 2.0
+"""Fewer than there are, so that what is set aside for a prompt is enough."""
+
+
+class Spent(NamedTuple):
+    """What a role has been asked, this time and before. requests: that were answered. read, written: tokens. usd: NaN where a price is not known."""
+
+    requests: int
+    read: float
+    written: float
+    usd: float
+
+
+class Desk:
+    """Models by role, and what they have said.
+
+    store_of: role → where its answers are kept, and how many there are of it with their tokens.
+    limit_usd: of all roles together; None for none.
+    told: is called with the number of new answers whenever some came.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        store_of: Callable[[str], AnswerStore],
+        *,
+        limit_usd: float | None,
+        told: Callable[[int], object] = lambda count: None,
+    ) -> None:
+        self._models, self._limit_usd, self._told = dict(models), limit_usd, told
+        self._stores = {role: store_of(role) for role in models}
+        self._said: dict[tuple[str, Prompt], str] = {}
+        self._tokens = {role: store.tokens() for role, store in self._stores.items()}
+        self._set_aside = 0.0
+        self._lock = threading.RLock()
+        self._end: VatError | None = None
+
+    def ask(self, role: str, prompts: Sequence[Prompt], *, max_new_tokens: int, told: Callable[[int], object] | None = None) -> list[str]:
+        """What a model says to each prompt, in their order. May be called from several threads, which then ask side by side.
+
+        Raises:
+            ConfigError, BackendError: As the model; the limit of cost. Whoever asks after that gets the same error at once.
+        """
+        self.raise_end()
+        with self._lock:
+            self._recall(role, prompts)
+            missing = [prompt for prompt in dict.fromkeys(prompts) if (role, prompt) not in self._said]
+        if told:
+            told(sum((role, prompt) in self._said for prompt in prompts))
+        if missing:
+            try:
+                self._ask(role, missing, max_new_tokens, told or (lambda count: None))
+            except OverBudget:
+                self._end = self._too_dear()
+                raise self._end from None
+            except VatError as error:
+                self._end = self._end or error
+                raise
+        return [self._said[role, prompt] for prompt in prompts]
+
+    def try_out(self, role: str, prompt: Prompt, *, max_new_tokens: int) -> None:
+        """Find out whether a model can be asked, before long work. What that costs is in the account. Raises as the model's `check`."""
+        tokens = self._models[role].check(prompt, max_new_tokens=max_new_tokens)
+        if any(tokens):
+            with self._lock:
+                self._keep(role, [Prompt((), f"trial {uuid.uuid4()}", ())], [""], [tokens])
+                self._stores[role].close()
+
+    def close(self) -> None:
+        """All that was said is on disk."""
+        with self._lock:
+            for store in self._stores.values():
+                store.close()
+
+    def raise_end(self) -> None:
+        """Raises what a model has ended the work with, if one has: a library in between may have swallowed it."""
+        if self._end is not None:
+            raise self._end
+
+    def usd(self) -> float:
+        """Spent so far by all roles, as far as prices are known."""
+        costs = (self._models[role].cost_usd(tokens) for role, tokens in self._tokens.items())
+        return sum(cost for cost in costs if not math.isnan(cost))
+
+    def account(self) -> dict[str, Spent]:
+        """What each role has cost."""
+        return {role: Spent(len(self._stores[role]), *tokens, self._models[role].cost_usd(tokens)) for role, tokens in self._tokens.items()}
+
+    def _recall(self, role: str, prompts: Sequence[Prompt]) -> None:
+        """Take from the store what was said before."""
+        unknown = [prompt for prompt in dict.fromkeys(prompts) if (role, prompt) not in self._said]
+        kept = self._stores[role].read(unknown)
+        for row, text in zip(kept.rows, kept.answers.text_N, strict=True):
+            self._said[role, unknown[row]] = text
+
+    def _ask(self, role: str, prompts: Sequence[Prompt], max_new_tokens: int, told: Callable[[int], object]) -> None:
+        model = self._models[role]
+        with self._allowed(model, prompts, max_new_tokens) as limit_usd:
+            stream = model.within(limit_usd).texts(prompts, max_new_tokens=max_new_tokens)
+            with contextlib.closing(stream):  # type: ignore[type-var]  # after an error no request stays on its way
+                for part in stream:
+                    self._take(role, prompts, part)
+                    self._told(len(part.rows))
+                    told(len(part.rows))
+
+    def _take(self, role: str, prompts: Sequence[Prompt], part: Answered) -> None:
+        with self._lock:
+            asked = [prompts[row] for row in part.rows]
+            self._keep(role, asked, part.answers.text_N, part.answers.tokens_N2.tolist())
+
+    def _keep(self, role: str, prompts: Sequence[Prompt], texts: Sequence[str], tokens: Sequence[Sequence[float]]) -> None:
+        import numpy as np
+
+        tokens_N2 = np.array(tokens, dtype=float).reshape(-1, 2)
+        self._stores[role].write(prompts, answers_of(None, None, text_N=texts, tokens_N2=tokens_N2))
+        self._said |= {(role, prompt): text for prompt, text in zip(prompts, texts, strict=True)}
+        read, written = self._tokens[role]
+        new = np.nansum(tokens_N2, axis=0)
+        self._tokens[role] = read + float(new[0]), written + float(new[1])
+
+    @contextlib.contextmanager
+    def _allowed(self, model: Model, prompts: Sequence[Prompt], max_new_tokens: int) -> Iterator[float | None]:
+        """What these prompts may cost; what they may cost at most is set aside from what others may spend at the same time."""
+        if self._limit_usd is None:
+            yield None
+            return
+        length = sum(len(turn.content) for prompt in prompts for turn in prompt.messages)
+        most = model.cost_usd((length / CHARACTERS_A_TOKEN, float(len(prompts) * max_new_tokens)))
+        most = 0.0 if math.isnan(most) else most
+        with self._lock:
+            left = self._limit_usd - self.usd() - self._set_aside
+            if left <= 0:
+                raise self._too_dear()
+            self._set_aside += min(most, left)
+        try:
+            yield left
+        finally:
+            with self._lock:
+                self._set_aside -= min(most, left)
+
+    def _too_dear(self) -> OverBudget:
+        rule = f"max_cost_usd={self._limit_usd:g}: a dataset may not cost more; got {self.usd():.4f} USD spent"
+        return OverBudget(f"{rule}. Raise it and run the same command to go on.")
