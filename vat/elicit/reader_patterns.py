@@ -141,8 +141,9 @@ TAKEN_BACK = re.compile(
     r"\bon (?:second|further|closer) (?:thought|reflection|consideration)|\breconsider|\bchange my (?:mind|answer|rating)|\brevis(?:e|ing) my"
     r"|\bscratch that|\bgo (?:lower|higher)\b|\b(?:bit|little|slightly) (?:lower|higher)\b|\bwait,"
 )
+MACHINE = "(?:ai|artificial intelligence|(?:large )?language model|virtual assistant|chatbot)"
 REFUSAL = re.compile(
-    r"\b(?:as|i am|i'm) (?:only |just )?an? (?:ai|artificial intelligence|(?:large )?language model|virtual assistant|chatbot)\b"
+    rf"\b(?:as|i am|i'm) (?:only |just )?an? {MACHINE}\b"
     r"|\bi(?: am|'m)? (?:cannot|can't|can not|could not|couldn't|won't|will not|would not|wouldn't|do not|don't|unable to|not able to|must decline to"
     r"|have to decline to|decline to|refuse to|not comfortable|not going to)(?: [a-z]{1,15}){0,3}?"
     r" (?:rate|rating|answer|answering|provide|providing|give|assist|help with|choose|assign|respond|comply|offer|express|engage|participate|fulfill?"
