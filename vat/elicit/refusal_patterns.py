@@ -39,14 +39,16 @@ CANNOT = (
 WILL_NOT = (
     r"(?:(?:don't|do not) (?:think|believe|feel) i (?:should|can|could)|won't|will not|(?:'m|am) (?:not going|not willing|unwilling|choosing not"
     r"|hesitant|reluctant) to|(?:'d|would) (?:rather not|prefer not to)"
-    r"|prefer not to|'ll (?:decline|pass on)(?: to)?|(?:'m|am) (?:\w+ly )?declining(?: to)?|(?:'m|am) going to (?:pass|decline))"
+    r"|prefer not to|'ll (?:decline|pass on)(?: to)?|(?:'m|am) (?:\w+ly )?declining(?: to)?|(?:'m|am) not(?= \w+ing\b)|(?:'m|am) going to (?:pass"
+    r"|decline))"
 )
 REFUSES = "(?:refuse to|decline to|choose not to|don't|do not|wouldn't|would not|refuse|decline)"
 """What people say of themselves more often than models do."""
 DECLINES = re.compile(
     r"(?:\b(?:i|we) ?|^(?:sorry,? )?(?=can't|cannot|unable|not able|won't))"
     r"(?:(?:simply|really|just|also|respectfully|politely|therefore|absolutely|currently|ethically|unfortunately|personally|kindly),? ){0,2}"
-    rf"(?:(?P<cannot>{CANNOT})|(?P<will_not>{WILL_NOT})|(?P<refuses>{REFUSES}))(?: (?:and|or) (?:won't|will not))?,? "
+    rf"(?:(?P<cannot>{CANNOT})|(?P<will_not>{WILL_NOT})|(?P<refuses>{REFUSES}))(?:,? (?:and|or) (?:won't|will not|would not|should not"
+    rf"|refuse to))?,? "
     r"?(?:(?:simply|in good conscience|in good faith|knowingly|directly|actively|ethically|really|be|to|ever),? ){0,2}"
 )
 """I or we, or nobody at the start of a sentence ("Unable to comply.")."""
@@ -91,15 +93,21 @@ HARM = (
 )
 OF_THE_TASK = re.compile(
     rf"(?:[a-z-]+ ){{0,4}}?(?:(?:this|that|these|those|your|such an?|such) {KIND}{REQUEST}"
+    r"|(?:requests?|content|materials?|questions?|prompts?|things?|something|anything|scenes?|scenarios?|actions?|text) "
+    r"(?:of (?:this|that) (?:nature|kind|sort|type)|like (?:this|that|these)|along (?:these|those) lines)"
     r"|what you(?:'re| are|'ve| have)? (?:ask|request|describ)\w*)\b"
 )
 THAT = re.compile(
-    rf"(?:help(?:ing)?|assist(?:ing)?)(?: you)?(?: out)? (?:with|in|on) "
+    rf"(?:help(?:ing)?|assist(?:ing)?|engag(?:e|ing)|work(?:ing)?)(?: you)?(?: out)? (?:with|in|on) "
     rf"(?:(?:that|this|it|these|those)\b{END}|{WRITES}\b"
-    rf"|(?:this|that|such|these) {KIND}(?:content|matters?|topics?|subjects?|things?|materials?|writing|one|{WRITTEN})\b)"
-    rf"|(?:{WRITES}|fulfil+|comply with|answer|do|role-?play) "
-    rf"(?:that|this|it|(?:such|this|that|an?)(?: an?)? {KIND}(?:{WRITTEN}|kind of thing|one))\b{END}"
-    r"|role-?play\b|take on (?:this|that|the|a) (?:role|persona)\b|speak as (?:a|someone)\b"
+    rf"|(?:this|that|such|these) {KIND}(?:content|matters?|topics?|subjects?|things?|materials?|writing|one|{WRITTEN})\b"
+    r"|(?:any )?(?:content|requests?|actions?|anything|prompts?|scenarios?|material) (?:that|which|of|involving|like|where|promoting|intended)\b)"
+    rf"|(?:provid|offer|giv)(?:e|ing|) (?:\w+ ){{0,2}}(?:advice|assistance|help|information|guidance|support|instructions|an? \w+) "
+    rf"(?:on|with|about|for|regarding|to) (?:that|this|it)\b{END}"
+    rf"|(?:provid|offer)(?:e|ing|) (?:any |further )?(?:assistance|support|help)\b{END}"
+    rf"|(?:{WRITES}|fulfil+|comply with|answer|do|role-?play) (?:that|this|it|(?:such|this|that|an?)(?: an?)? {KIND}"
+    rf"(?:{WRITTEN}|kind of thing|one|turn|reply|part|piece|line|entry|passage|statement))\b{END}"
+    r"|role-?play\b|depict(?:ing)?\b|portray(?:ing)?\b|take on (?:this|that|the|a) (?:role|persona)\b|speak as (?:a|someone)\b"
 )
 SOMETHING_WRITTEN = re.compile(rf"{WRITES}(?: (?!(?:my|his|her|our|their|its)\b)[\w'/-]+,?){{0,7}}? {WRITTEN}{ABOUT}")
 AS_A_MACHINE = re.compile(r"(?:generat|produc)(?:e|ing)\b")
@@ -115,12 +123,13 @@ SOMEBODY = re.compile(r"\b(?:my|me|him|her|his|them|their|our|us|boss|neighbou?r
 NOTHING_MORE = re.compile(r"(?:comply|assist|help|continue|proceed|do (?:that|this|it)|help (?:you|here)|assist further)?(?: with)?[.!]*$")
 BARE_SORRY = re.compile(r"(?:(?:i'm|i am) )?(?:so |very |really |truly )?sorry[.,!]? ?(?:but )?(?:no)?[.!]*$")
 IMPERSONAL = re.compile(
-    r"(?:(?:(?:i'm |i am )?sorry|unfortunately|however|no),? (?:but )?){0,2}(?:"
+    r"(?:(?:(?:i'm |i am )?sorry|unfortunately|however|no|i (?:don't|do not) (?:think|believe|feel))(?: that)?,? (?:but )?){0,2}(?:"
     rf"(?:this|your|that|the) (?:\w+ )?(?:request|prompt|task|instruction|query|requested \w+)s?\b.{{0,80}}?(?:violat\w+|against (?:my|our"
     rf"|the) \w+|{HARM}"
     r"|unsafe|not something i|can(?:not|'t) be (?:fulfilled|completed|processed|answered)|asks? (?:for|me)"
     r"|(?:was|has been|is) (?:blocked|filtered|flagged|rejected))|this asks (?:me|for)\b"
-    r"|(?:this|that|it)(?:'s| is) (?:not something (?:that )?i\b|something (?:that )?i(?:'m| am)? ?(?:can't|cannot|won't|not|unable)"
+    r"|(?:this|that|it)(?:'s| is| isn't)(?: not)? (?:(?<=not )something (?:that )?i\b|(?<=isn't )something (?:that )?i\b"
+    r"|something (?:that )?i(?:'m| am)? ?(?:can't|cannot|won't|not|unable)"
     r"|(?:beyond|outside)(?: of)? my\b)"
     r"|(?:it|this|that)(?:'s| is| isn't| would be| wouldn't be)(?: \w+){0,3}? (?:(?:in)?appropriate|(?:un)?ethical|(?:ir)?responsible|right|wrong"
     r"|harmful"
