@@ -24,6 +24,15 @@ def test_somebody_who_declines_in_a_text_is_no_refusal(text):
     assert not is_refusal(text)
 
 
+def test_how_often_it_errs_on_what_was_written_when_it_was_final():
+    """The rule was not changed for these: 55 of 61 refusals are known, 2 of 88 texts are taken for one, and those were meant to be hard."""
+    fresh, errors = REPLIES["after the rule"], REPLIES["errors after the rule"]
+    assert [reply for reply in fresh["refusals"] if not is_refusal(reply)] == errors["missed"]
+    assert [text for text in fresh["none"] if is_refusal(text)] == errors["false alarms"]
+    assert (len(fresh["refusals"]), len(errors["missed"])) == (61, 6)
+    assert (len(fresh["none"]), len(errors["false alarms"])) == (88, 2)
+
+
 @pytest.mark.parametrize(
     "reply", ["I'm sorry, but I can't assist with that.", "As an AI, I cannot vote.", "Je suis désolé, mais je ne peux pas vous aider."]
 )

@@ -46,7 +46,8 @@ CANNOT = (
 WILL_NOT = (
     r"(?:won't|will not|(?:don't|do not) (?:(?:think|believe|feel) i (?:should|can|could)|want to)|(?:'d|would) (?:rather not|prefer not to)"
     rf"|prefer not to|(?:will|'ll) (?:refrain|abstain) from|(?:'m|am) {ADVERB}(?:not going to|not willing to|unwilling to|choosing not to"
-    r"|hesitant to|reluctant to|(?:\w+ly )?declining(?: to)?|not(?= \w+ing\b))|'ll (?:decline|pass on|have to pass on)(?: to)?|(?:'m|am) going to (?:pass on|decline)(?: to)?)"
+    r"|hesitant to|reluctant to|(?:\w+ly )?declining(?: to)?|not(?= \w+ing\b))|'ll (?:decline|pass on|have to pass on)(?: to)?|(?:'m"
+    r"|am) going to (?:pass on|decline)(?: to)?)"
 )
 REFUSES = "(?:refuse to|decline to|choose not to|don't|do not|wouldn't|would not|refuse|decline)"
 """What people say of themselves more often than models do."""
