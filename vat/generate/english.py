@@ -143,7 +143,7 @@ def asks_the_reader(said: Sequence[str]) -> bool:
             return True
         if _COMMANDS.match(sentence) and not _TAGGED.search(sentence):
             return True
-    return bool(said) and is_question(said[-1]) and not _ATTRIBUTED.search(said[-1])
+    return closes_with_a_question(said) and not _ATTRIBUTED.search(said[-1])
 
 
 def takes_a_side(said: Sequence[str]) -> bool:
@@ -161,6 +161,6 @@ def takes_a_side(said: Sequence[str]) -> bool:
     return False
 
 
-def is_question(sentence: str) -> bool:
-    """Whether a sentence ends with a question mark, of any script."""
-    return sentence.rstrip("\"')] ").endswith(("?", "？", "؟", "፧", "⁇"))
+def closes_with_a_question(said: Sequence[str]) -> bool:
+    """Whether the last of a text's sentences ends with a question mark, of any script."""
+    return bool(said) and said[-1].rstrip("\"')] ").endswith(("?", "？", "؟", "፧", "⁇"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from vat.elicit.wording import own_words, said_at_last
-from vat.generate.english import asks_the_reader, begins_in_first_person, is_question, takes_a_side
+from vat.generate.english import asks_the_reader, begins_in_first_person, closes_with_a_question, takes_a_side
 from vat.generate.languages import Language
 from vat.generate.sentences import sentences, word_count
 
@@ -19,12 +19,12 @@ RULES = {
     "empty": "There is a text.",
     "markup": "It is plain text: no label before it, no quotation marks around it, no markup.",
     "lines": "An action is on one line.",
-    "one sentence": "An action is one sentence.",
+    "one_sentence": "An action is one sentence.",
     "unfinished": "An action ends with a full stop or another mark that ends sentences.",
-    "first person": "An action is told by the one who acts: I is the subject of the sentence, alone.",
+    "first_person": "An action is told by the one who acts: I is the subject of the sentence, alone.",
     "long": f"An action has at most {ACTION_WORDS} words, a scene at most {SCENE_WORDS}; without spaces between words, two characters count as one.",
     "asks": "A scene asks its reader for no decision, and does not close with a question that nobody in it asks.",
-    "takes side": "A scene's narrator does not say what is right or should be done.",
+    "takes_side": "A scene's narrator does not say what is right or should be done.",
 }
 """What each rule asks for, in the order in which faults are named."""
 
@@ -64,16 +64,16 @@ def cleaned(reply: str) -> str:
 def action_faults(text: str, language: Language) -> tuple[str, ...]:
     """The rules that an action breaks, in the order of `RULES`; () if none. Wrapping is a fault, and the other rules judge what it wraps."""
     inside = cleaned(text)
-    if not inside:
+    words = word_count(inside)
+    if not words:
         return ("empty",)
-    said = own_words(inside)
     broken = {
         "markup": inside != _spaced(text) or _MARKUP.search(inside),
         "lines": "\n" in inside,
-        "one sentence": len(sentences(inside, language)) != 1,
+        "one_sentence": len(sentences(inside, language)) != 1,
         "unfinished": language.ends_marked and not _ENDED.search(inside),
-        "first person": not _in_first_person(said, language),
-        "long": word_count(inside) > ACTION_WORDS,
+        "first_person": not _in_first_person(own_words(inside), language),
+        "long": words > ACTION_WORDS,
     }
     return tuple(rule for rule in RULES if broken.get(rule))
 
@@ -81,14 +81,15 @@ def action_faults(text: str, language: Language) -> tuple[str, ...]:
 def scene_faults(text: str, language: Language) -> tuple[str, ...]:
     """The rules that a scene breaks, in the order of `RULES`; () if none. Wrapping is a fault, and the other rules judge what it wraps."""
     inside = cleaned(text)
-    if not inside:
+    words = word_count(inside)
+    if not words:
         return ("empty",)
     said = sentences(own_words(inside), language)
     broken = {
         "markup": inside != _spaced(text) or _MARKUP.search(inside),
-        "long": word_count(inside) > SCENE_WORDS,
-        "asks": asks_the_reader(said) if language.code == _CLOSER else is_question(said[-1]),
-        "takes side": language.code == _CLOSER and takes_a_side(said),
+        "long": words > SCENE_WORDS,
+        "asks": asks_the_reader(said) if language.code == _CLOSER else closes_with_a_question(said),
+        "takes_side": language.code == _CLOSER and takes_a_side(said),
     }
     return tuple(rule for rule in RULES if broken.get(rule))
 
@@ -99,10 +100,10 @@ def unchecked(language: Language) -> tuple[str, ...]:
     Outside English the first person is a word anywhere in the sentence, and only a closing question is known to ask the reader.
     """
     missing = {
-        "one sentence": not language.ends_marked,
+        "one_sentence": not language.ends_marked,
         "unfinished": not language.ends_marked,
-        "first person": language.first_person is None,
-        "takes side": language.code != _CLOSER,
+        "first_person": language.first_person is None,
+        "takes_side": language.code != _CLOSER,
     }
     return tuple(rule for rule in RULES if missing.get(rule))
 
