@@ -31,7 +31,7 @@ def unskewed() -> list[Skews]:
 
 def test_where_no_word_tells_polarity_the_interval_covers_chance(unskewed):
     covered = [found.polarity.accuracy.low <= 0.5 <= found.polarity.accuracy.high for found in unskewed]
-    assert sum(covered) >= 35  # of 40, if 95% of all: fewer come once in a hundred times
+    assert sum(covered) >= 35  # of 40; if 95% of all cover, fewer come once in a hundred times
 
 
 def test_where_no_word_tells_the_value_the_interval_covers_chance(unskewed):
@@ -41,6 +41,15 @@ def test_where_no_word_tells_the_value_the_interval_covers_chance(unskewed):
 
 def test_where_no_side_is_longer_the_interval_covers_nought(unskewed):
     assert sum(found.lengths.difference.low <= 0 <= found.lengths.difference.high for found in unskewed) >= 35
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("countries", [2, 6])
+def test_intervals_of_guesses_by_chance_cover_it_as_often_as_they_say(countries):
+    found = [skews_of(written(countries=countries, topics=5, seed=1000 + seed)) for seed in range(300)]
+    for guesses in ([skews.polarity for skews in found], [skews.value for skews in found]):
+        assert np.mean([guess.accuracy.low <= guess.chance <= guess.accuracy.high for guess in guesses]) > 0.94
+        assert np.mean([guess.accuracy.number for guess in guesses]) == pytest.approx(guesses[0].chance, abs=0.01)
 
 
 @pytest.mark.parametrize("seed", range(3))
