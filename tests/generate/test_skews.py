@@ -69,7 +69,7 @@ def test_a_cue_of_the_violating_side_is_told_as_its_own():
 
 
 def test_characters_stand_for_words_where_there_are_no_spaces():
-    rows = written(countries=10, topics=6, seed=1, cue="gladly")
+    rows = written(countries=12, topics=11, seed=1, cue="gladly")
     rows["action"] = ["".join(chr(0x4E00 + int(word[1:])) if word[0] == "w" else "乐意" for word in text[2:-1].split()) for text in rows["action"]]
     assert np.isnan(skews_of(rows, unit="words").polarity.accuracy.number)  # no text stands twice, so no "word" does
     found = skews_of(rows, unit="characters")
