@@ -41,8 +41,8 @@ FACTS = replace(
 
 
 SKEWS = Skews(
-    "words", Guess(Estimate(0.926, 0.921, 0.93), 0.5, 238), Guess(NOT_KNOWN, 1 / 3, 240), (Cue("gladly", 1, 0.225, 0.0), Cue("refuse", -1, 0.04, 0.001)),
-    Lengths(24.52, 21.32, Estimate(0.709, 0.668, 0.749)), Repeats(0.0, 0.0125),
+    "words", Guess(Estimate(0.926, 0.921, 0.93), 0.5, 238), Guess(NOT_KNOWN, 1 / 3, 240),
+    (Cue("gladly", 1, 0.225, 0.0), Cue("refuse", -1, 0.04, 0.001)), Lengths(24.52, 21.32, Estimate(0.709, 0.668, 0.749)), Repeats(0.0, 0.0125),
 )  # fmt: skip
 
 

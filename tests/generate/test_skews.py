@@ -31,7 +31,7 @@ def unskewed() -> list[Skews]:
 
 def test_where_no_word_tells_polarity_the_interval_covers_chance(unskewed):
     covered = [found.polarity.accuracy.low <= 0.5 <= found.polarity.accuracy.high for found in unskewed]
-    assert sum(covered) >= 35  # of 40, if 95% of all: fewer come once in a hundred times
+    assert sum(covered) >= 35  # of 40; if 95% of all cover, fewer come once in a hundred times
 
 
 def test_where_no_word_tells_the_value_the_interval_covers_chance(unskewed):
@@ -41,6 +41,15 @@ def test_where_no_word_tells_the_value_the_interval_covers_chance(unskewed):
 
 def test_where_no_side_is_longer_the_interval_covers_nought(unskewed):
     assert sum(found.lengths.difference.low <= 0 <= found.lengths.difference.high for found in unskewed) >= 35
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("countries", [2, 6])
+def test_intervals_of_guesses_by_chance_cover_it_as_often_as_they_say(countries):
+    found = [skews_of(written(countries=countries, topics=5, seed=1000 + seed)) for seed in range(300)]
+    for guesses in ([skews.polarity for skews in found], [skews.value for skews in found]):
+        assert np.mean([guess.accuracy.low <= guess.chance <= guess.accuracy.high for guess in guesses]) > 0.94
+        assert np.mean([guess.accuracy.number for guess in guesses]) == pytest.approx(guesses[0].chance, abs=0.01)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -60,7 +69,7 @@ def test_a_cue_of_the_violating_side_is_told_as_its_own():
 
 
 def test_characters_stand_for_words_where_there_are_no_spaces():
-    rows = written(countries=10, topics=6, seed=1, cue="gladly")
+    rows = written(countries=12, topics=11, seed=1, cue="gladly")
     rows["action"] = ["".join(chr(0x4E00 + int(word[1:])) if word[0] == "w" else "乐意" for word in text[2:-1].split()) for text in rows["action"]]
     assert np.isnan(skews_of(rows, unit="words").polarity.accuracy.number)  # no text stands twice, so no "word" does
     found = skews_of(rows, unit="characters")

@@ -27,7 +27,7 @@ class Estimate(NamedTuple):
 NOT_KNOWN = Estimate(float("nan"), float("nan"), float("nan"))
 
 
-def share_over_scenes(hit_N: Bools, scene_N: Ints, group_N: Ints | None = None) -> Estimate:
+def share_over_scenes(hit_N: Bools, scene_N: Ints, group_N: Ints | None = None, *, variance_factor: float = 1.0) -> Estimate:
     """Share of hits; with groups, the mean of their shares, so that large groups count no more than small ones.
 
     The interval is Wilson's with as many trials as independent ones would have to be for the same error over scenes, never more than N.
@@ -37,6 +37,7 @@ def share_over_scenes(hit_N: Bools, scene_N: Ints, group_N: Ints | None = None) 
         hit_N: Whether each action is a hit.
         scene_N: 0, 1, 2 … for the scene of each action.
         group_N: 0, 1, 2 … for the group of each action, every one of them present.
+        variance_factor: How many times the variance is that of scenes which know nothing of each other.
     Returns:
         NOT_KNOWN with fewer than two scenes.
     Source: Wilson (1927); effective number of trials after Korn and Graubard (1998). Differs: Wilson's interval where theirs is Clopper and
@@ -53,7 +54,7 @@ def share_over_scenes(hit_N: Bools, scene_N: Ints, group_N: Ints | None = None) 
     variance = float((influence_S**2).sum()) * n_scenes / (n_scenes - 1)
     spread = share * (1 - share)
     trials = n_scenes if spread < 1e-12 else len(hit_N) if variance <= spread / len(hit_N) else spread / variance
-    return Estimate(share, *_wilson(share, trials, float(student_t.ppf(0.5 + LEVEL / 2, n_scenes - 1))))
+    return Estimate(share, *_wilson(share, trials / variance_factor, float(student_t.ppf(0.5 + LEVEL / 2, n_scenes - 1))))
 
 
 def standardised_difference(number_N: Floats, first_N: Bools, scene_N: Ints) -> Estimate:
