@@ -1,4 +1,4 @@
-"""The page as a text: whole, of itself, and with everything from runs escaped. tests/analyse/test_page_in_a_browser.py opens it."""
+"""The page as a text: whole, of itself, and with everything from runs escaped. tests/browser/ opens it."""
 
 from __future__ import annotations
 
