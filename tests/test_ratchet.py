@@ -96,7 +96,8 @@ def test_what_is_measured_is_useful_with_numpy_and_scipy_alone(module: str, toge
 
 def test_the_readme_maps_every_file_in_one_line() -> None:
     readme = (ROOT / "README.md").read_text()
-    mapped = set(re.findall(r"^\s*- `([^`]+)`", readme, re.M))
+    lines = re.findall(r"^\s*- `([^`]+)`", readme, re.M)
+    assert len(mapped := set(lines)) == len(lines), f"mapped twice: {sorted({entry for entry in lines if lines.count(entry) > 1})}"
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     wanted = {file for file in files if file.startswith("vat/") and file.endswith((".py", ".yaml")) and not file.endswith("__init__.py")}
     wanted |= {file for file in files if file.startswith(("conf/", "hydra_plugins/", "benchmarks/")) or file == "launch.py"}

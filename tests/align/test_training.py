@@ -373,6 +373,7 @@ def test_a_whole_job_has_its_trajectory_its_training_log_and_one_run(compose: Co
     assert not [metric for _, metric in of_models if metric.key.startswith("train/")]
     assert run_points([spec], sweep=None) == [row], "done once"
     [job] = tmp_path.glob(f"mlruns/jobs/{row['job']}")
+    assert json.loads((job / "result.json").read_text())["versions"].keys() == {"vat", "numpy", "scipy", "torch", "transformers", "trl"}
     (job / "result.json").unlink()
     again = run_points([spec], sweep=None)
     assert again[0]["metrics"] == row["metrics"], "measured again from what lies there, of whose weights only the last are left"

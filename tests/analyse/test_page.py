@@ -1,4 +1,4 @@
-"""The page as a text: whole, of itself, and with everything from runs escaped. tests/analyse/test_page_in_a_browser.py opens it."""
+"""The page as a text: whole, of itself, and with everything from runs escaped. tests/browser/ opens it."""
 
 from __future__ import annotations
 
@@ -100,5 +100,14 @@ def test_how_it_was_made_names_theory_data_versions_and_cost(study: Study) -> No
     assert made["Theory"].startswith("schwartz: Schwartz (1992)")
     assert made["Data"] == f"planted, 48 test scenes; digest {'0' * 64}"
     assert made["Versions"] == "vat 0.1.0"
+    assert "Pushed" not in made, "strategies without settings"
     assert made["Took"] == "15 s of jobs' time; tokens read 7,200; cost usd 1.5"
     assert made["Models"] == "m r; other r"
+
+
+def test_how_it_was_made_names_the_settings_of_each_strategy_and_of_the_measures(study: Study) -> None:
+    trained = study.jobs["strategy"] == "sft"
+    given = {"strategy.steps": trained.map({True: "60", False: None}), "measure.tax.n_perm": ["99", *["999"] * (len(study.jobs) - 1)]}
+    made = how_it_was_made(replace(study, jobs=study.jobs.assign(**given)))
+    assert made["Pushed"] == "sft: steps 60"
+    assert made["Measured"] == "tax.n_perm 99 or 999"

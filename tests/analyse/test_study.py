@@ -45,6 +45,8 @@ def test_every_number_of_every_state_is_one_row_of_its_job(done: Done) -> None:
     study = study_of(jobs)
     assert list(study.jobs.index) == [job.key for job in jobs]
     assert list(study.jobs["value"]) == ["power", "security"]
+    assert list(study.jobs["measure.tax.n_perm"]) == ["99", "99"]
+    assert not [name for name in study.jobs if name.startswith("strategy.")], "steering has none but its dose"
     for job in jobs:
         with (job.folder / "steps" / "000000" / "measures.csv").open() as file:
             rows = list(csv.DictReader(file))
@@ -135,6 +137,7 @@ def test_jobs_of_one_name_that_differ_in_a_setting_are_cells_of_their_own(tmp_pa
     jobs = [planted_job(tmp_path, learning_rate=rate) for rate in ("0.1", "0.2")]
     study = study_of(jobs)
     assert study.points["settings"].tolist() == ["strategy.learning_rate=0.1", "strategy.learning_rate=0.2"]
+    assert study.jobs["strategy.learning_rate"].tolist() == ["0.1", "0.2"]
 
 
 def test_a_job_whose_states_are_gone_is_said_in_a_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,8 @@ def test_a_job_has_a_page_with_its_figures_on_disk_and_in_mlflow_and_a_baseline_
         assert f'id="figure-{name}"' in page
     assert page.count("<svg") == 4
     assert "knows template text only" in page, "its caveat"
+    assert re.search(r"<dt>Versions</dt><dd>vat [\d.]+, numpy [\d.]+, scipy [\d.]+, torch \S+, transformers [\d.]+</dd>", page)
+    assert "tax.n_perm 99" in page
     assert not (job_of(baseline_of(spec)).folder / "page.html").exists()
 
 

@@ -74,13 +74,15 @@ def test_one_job_alone_is_compared_with_nothing(tmp_path: Path) -> None:
 def test_the_difference_is_said_in_words_only_where_it_is_told_from_chance(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     over, equal = compared(study).words
     [apart] = hypervolumes(rows_of(study), states_of(study)).differences
-    assert (apart.q < 0.05) == ("gains more for less tax than" in over)
+    assert (apart.q < 0.05) == ("commands more of gain and low tax than" in over)
     assert "At equal gain" in equal
     monkeypatch.setattr(methods_module, "LEVEL", 1.1)
     over, equal = compared(study).words
     better, worse = ("sft", "steering") if apart.difference.estimate > 0 else ("steering", "sft")
-    assert f"{better} gains more for less tax than {worse} (power ↓ of m, by {abs(apart.difference.estimate):.3f} of area)" in over
+    assert f"{better} commands more of gain and low tax than {worse} (power ↓ of m, by {abs(apart.difference.estimate):.3f} of area)" in over
     assert "costs less than" in equal
+    more = methods_module._over_all_doses([apart._replace(n_doses=(6, 2))])
+    assert f"of area, with 6 and 2 doses of {apart.first} and {apart.second})" in more, "more doses command more"
     monkeypatch.setattr(methods_module, "LEVEL", 0.0)
     over, equal = compared(study).words
     assert over.startswith("Over all doses no strategy is told from another")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,7 +102,10 @@ def test_a_sweep_with_an_unfinished_run_is_refused(asked: Callable[..., ReportSp
     runs = Runs(specs[0].tracking, None)
     with pytest.raises(RuntimeError), runs.running(job_of(specs[1]), describe(specs[1])):
         raise RuntimeError("done again, for other measures say, and failed")
-    with pytest.raises(DataError, match=r"got 1 of 2 that are not, as scripted · security .*Launch their sweep again"):
+    with pytest.raises(DataError, match=r"got 1 of 2 that are not, as scripted · security .*Launch their sweep again") as caught:
         report(asked("sweep='mine & yours'"))
+    [without] = shlex.split(str(caught.value).partition("leave them out: ")[2])
+    table = pd.read_csv(report(asked(without, "figure=[radar]")) / "tables" / "table2.csv")
+    assert list(table["job"]) == [job_of(specs[0]).key], "what is advised works as it is typed"
     run_points(specs, sweep="mine & yours")
     report(asked("sweep='mine & yours'", "figure=[radar]"))

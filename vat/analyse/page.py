@@ -13,6 +13,7 @@ from vat.analyse.tables import LEFT, Table
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from pandas import DataFrame
 
 TEMPLATE = Path(__file__).with_name("page.jinja")
 
@@ -44,7 +45,7 @@ def page_of(
 
 
 def how_it_was_made(study: Study) -> dict[str, str]:
-    """What all jobs have in common, in words: theory, data, how models were asked, versions, cost."""
+    """What jobs were made with, in words: theory, data, how models were pushed, asked and measured, versions, cost."""
     import pandas as pd
 
     jobs = study.jobs[study.jobs["kind"] == "job"]
@@ -54,19 +55,25 @@ def how_it_was_made(study: Study) -> dict[str, str]:
         return ", ".join(found)
 
     models = jobs[["model", *(name for name in ("model_revision", "model_dtype") if name in jobs)]].drop_duplicates()
-    elicit = "; ".join(f"{str(name).removeprefix('elicit.')} {common(str(name))}" for name in jobs if str(name).startswith("elicit."))
-    versions = "; ".join(f"{str(name).removeprefix('version.')} {common(str(name))}" for name in jobs if str(name).startswith("version."))
     usage = {str(name).removeprefix("usage."): pd.to_numeric(jobs[name]).sum() for name in jobs if str(name).startswith("usage.")}
     cost = "; ".join(f"{name.replace('_', ' ')} {total:,.6g}" for name, total in usage.items())
     told = {
         "Models": "; ".join(" ".join(str(part) for part in row if part == part and part) for row in models.itertuples(index=False)),
         "Theory": f"{study.theory.name}: {study.theory.source}; digest {common('theory_digest')}",
         "Data": f"{common('data')}, {common('test_scenes')} test scenes; digest {common('data_digest')}",
-        "Asked": elicit,
-        "Versions": versions,
+        "Pushed": "; ".join(f"{name}: {given}" for name, of_one in jobs.groupby("strategy") if (given := _settings(of_one, "strategy."))),
+        "Asked": _settings(jobs, "elicit."),
+        "Measured": _settings(jobs, "measure."),
+        "Versions": _settings(jobs, "version."),
         "Took": f"{jobs['seconds'].sum():,.0f} s of jobs' time" + (f"; {cost}" if cost else ""),
     }
     return {name: text for name, text in told.items() if text}
+
+
+def _settings(jobs: DataFrame, prefix: str) -> str:
+    """The columns of one kind: name and value of each; several values where jobs differ."""
+    found = {str(name).removeprefix(prefix): jobs[name].dropna().astype(str).unique() for name in jobs if str(name).startswith(prefix)}
+    return ", ".join(f"{name} {' or '.join(values)}" for name, values in found.items() if len(values))
 
 
 @lru_cache(maxsize=1)

@@ -28,6 +28,8 @@ ALIKE = {"theory_digest": "theory", "data": "data", "test_scenes": "number of te
 """Columns of jobs in which those that are compared must agree, in words; so must all that begin with `elicit.`."""
 CELL = ("model", "value", "direction", "strategy", "settings")
 STATE = ("job", "step")
+_OWN_COLUMN = {"strategy", "shots"}
+"""What of a strategy's settings jobs have as parameters."""
 FILES = ("jobs.parquet", "numbers.parquet", "states.parquet", "theory.json")
 
 
@@ -35,8 +37,9 @@ FILES = ("jobs.parquet", "numbers.parquet", "states.parquet", "theory.json")
 class Study:
     """What jobs have found.
 
-    jobs: one row a job, by its key: name and kind of its run, its parameters, theory_digest, data_digest, note, seconds, usage and versions; and
-        `settings`, what else of its strategy or model differs between jobs that share their names.
+    jobs: one row a job, by its key: name and kind of its run, its parameters, theory_digest, data_digest, note, seconds, usage and versions; what
+        it was made with, as `strategy.<setting>` and `measure.<measure>.<setting>`, texts; and `settings`, what else of its strategy or model
+        differs between jobs that share their names.
     numbers: one row a number: job, step (0 is a prompt strategy's only state), statistic, value, other, estimate, low, high, null, p, q, ratings.
     theory: of all of them.
     read_states: reads value states by scene, as `states` shows them; they are large, and few ask.
@@ -171,6 +174,8 @@ def _described(result: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[s
     told = {"name": description["name"], "kind": description["kind"], "note": description["note"], "seconds": result["seconds"]}
     told |= {f"usage.{name}": number for name, number in result.get("usage", {}).items()}
     told |= {f"version.{name}": version for name, version in result.get("versions", {}).items()}
+    told |= {f"measure.{name}": text for name, text in _flat(result.get("measures", {})).items() if not name.endswith(".version")}
+    told |= {f"strategy.{name}": text for name, text in _flat(identity["strategy"]).items() if name not in _OWN_COLUMN}
     params = {name: None if value == "" else value for name, value in description["params"].items()}
     return told | params | {"theory_digest": identity["theory"], "data_digest": description["data"][1]}
 
@@ -178,7 +183,7 @@ def _described(result: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[s
 def _settings(jobs: DataFrame, identities: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What of a job's strategy and model differs from other jobs whose strategy, or model, has the same name."""
     told: dict[str, list[str]] = {key: [] for key in jobs.index}
-    for part, hidden in (("model", set()), ("strategy", {"strategy", "shots"})):
+    for part, hidden in (("model", set()), ("strategy", _OWN_COLUMN)):
         for _, alike in jobs.groupby(part, sort=False):
             parts = {key: _flat(identities[key][part]) for key in alike.index}
             names = sorted({name for of_one in parts.values() for name in of_one} - hidden)

@@ -41,6 +41,13 @@ def styled() -> Iterator[None]:
         yield
 
 
+def on_bars(width: float) -> dict[str, Any]:
+    """How a line so many points wide is drawn that lies on bars: edged in white, so that it is seen on dark ones too."""
+    from matplotlib.patheffects import withStroke
+
+    return {"linewidth": width, "path_effects": [withStroke(linewidth=width + 1.4, foreground="white")]}
+
+
 @dataclass(frozen=True)
 class Look:
     """What stands for what, the same in all figures of a report.

@@ -68,7 +68,8 @@ def table2(study: Study) -> Table:
     )  # fmt: skip
     caption = (
         "Gain, tax (nVAT) and its concentration (Gini) of each job's last state, with what each would be by chance. Intervals are 95%; beyond is "
-        "that of the tax free of chance. "
+        "that of the tax free of chance, for other countries and topics too; p and q (false discovery rate) ask of these scenes whether values move "
+        "together beyond what a country or topic shares, so that p may be small where beyond begins at 0. "
     )
     return Table("table2", "Gain and tax", caption + RULE, table, shown)
 

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from importlib.metadata import version
 from typing import Any
 
+from vat import __version__
 from vat.align.base import Resources, State, Task
 from vat.align.none import Baseline
 from vat.analyse.table import checkpoint_line
@@ -276,12 +278,19 @@ def _judged_and_measured(spec: AlignSpec, job: Job, description: Description, ru
             if state.model is not spec.model:
                 print(checkpoint_line(name, steps[state.step]), flush=True)
                 task.logged(spec.strategy.series(task.folder))
-    versions = {name: __import__(name).__version__ for name in ("vat", "numpy", "scipy")}
+    training = spec.strategy.series(job.folder / TRAINING)
     return {
         "description": description._asdict(), "steps": steps, "measures": settings_of(_measures(spec)), "usage": usage_of(spec, job),
-        "training": spec.strategy.series(job.folder / TRAINING),
-        "seconds": round(time.monotonic() - started, 1), "rated_s": round(rated_s, 1), "versions": versions,
+        "training": training,
+        "seconds": round(time.monotonic() - started, 1), "rated_s": round(rated_s, 1),
+        "versions": _versions(local=spec.model.capabilities().trainable, trained=bool(training)),
     }  # fmt: skip
+
+
+def _versions(*, local: bool, trained: bool) -> dict[str, str]:
+    """Of what has a say in the numbers of a job, whatever else its process has loaded."""
+    names = ("numpy", "scipy", *(("torch", "transformers") if local else ()), *(("trl",) if trained else ()))
+    return {"vat": __version__, **{name: version(name) for name in names}}
 
 
 def _judged(spec: AlignSpec, job: Job, state: State, split: Split, progress: Progress) -> Judgements:

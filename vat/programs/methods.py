@@ -61,7 +61,8 @@ def _over_all_doses(differences: Sequence[HypervolumeDifference]) -> str:
     told = []
     for one in sure[:MOST_NAMED]:
         better, worse = (one.first, one.second) if one.difference.estimate > 0 else (one.second, one.first)
-        told.append(f"{better} gains more for less tax than {worse} ({_of(one)}, by {abs(one.difference.estimate):.3f} of area)")
+        doses = "" if len(set(one.n_doses)) == 1 else f", with {' and '.join(map(str, one.n_doses))} doses of {one.first} and {one.second}"
+        told.append(f"{better} commands more of gain and low tax than {worse} ({_of(one)}, by {abs(one.difference.estimate):.3f} of area{doses})")
     more = f"; {len(sure) - MOST_NAMED} more differences are in the table" if len(sure) > MOST_NAMED else ""
     return f"Over all doses {'; '.join(told)} (false discovery rate below {LEVEL:.0%}){more}."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import tempfile
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -140,7 +141,8 @@ class Runs:
         unfinished = [run.info.run_name for run in found if run.info.status != "FINISHED"]
         if unfinished:
             rule = f"report: must be about finished runs; got {len(unfinished)} of {len(found)} that are not, as {unfinished[0]}"
-            raise DataError(f"{rule}. Launch their sweep again, or leave them out: filter=\"{condition} and attributes.status = 'FINISHED'\".")
+            without = _typed(f"{condition} and attributes.status = 'FINISHED'")
+            raise DataError(f"{rule}. Launch their sweep again, or leave them out: {without}")
         self._known |= {run.data.tags[KEY]: run for run in found}
         return [Job.of_key(self._tracking.folder, run.data.tags[KEY]) or self._here(run) for run in found]
 
@@ -309,3 +311,9 @@ class Runs:
             self._client.set_tag(run.info.run_id, member, "1")
             run.data.tags[member] = "1"
         return str(run.info.run_id)
+
+
+def _typed(condition: str) -> str:
+    """The option `filter` as it is typed into a shell, which would run what stands between MLflow's backticks if they were not quoted."""
+    plain = re.sub(r"'([^'\"`]*)'", r'"\1"', condition).replace('"', r"\"")
+    return shlex.quote(f'filter="{plain}"')

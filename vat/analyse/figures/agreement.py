@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from vat.analyse.figures.base import Figure, over_replicates, tip
 from vat.analyse.figures.stability import ROWS, label_rows, paneled
 from vat.analyse.study import each
-from vat.analyse.style import COLOURS, Look, plain, signed
+from vat.analyse.style import COLOURS, Look, on_bars, plain, signed
 from vat.settings import settings
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class Agreement(Figure):
         for row in each(rows):
             at = place[row.value, row.direction, row.dose] + 0.26 * (list(WAYS).index(row.way) - 1)
             [bar] = axes.barh([at], [row.spearman], height=0.23, alpha=0.85, color=_COLOUR[row.way])
-            axes.plot([row.low, row.high], [at, at], color="black", linewidth=0.8)
-            axes.plot([row.tau, row.tau], [at - 0.11, at + 0.11], color="black", linewidth=1.6)
+            axes.plot([row.low, row.high], [at, at], color="black", **on_bars(0.8))
+            axes.plot([row.tau, row.tau], [at - 0.11, at + 0.11], color="black", **on_bars(1.6))
             axes.plot([row.split], [at], marker="D", color="white", markeredgecolor="black", markersize=3.6, markeredgewidth=0.7)
             numbers = f"ρ {row.spearman:.2f} [{row.low:.2f}, {row.high:.2f}], τ {row.tau:.2f}, between halves {row.split:.2f} (p {row.split_p:.3f})"
             tip(bar, f"{plain(row.value)} {signed(row.direction)}, {WAYS[row.way]}: {numbers}")

@@ -34,8 +34,8 @@ class Chord(Figure):
     title: ClassVar[str] = "What moves with what"
     caption: ClassVar[str] = (
         "Couplings that survive false-discovery control within their state (in most of the replicates, where there are several), at the strongest"
-        " dose. Red, solid: the two values moved together over scenes; blue, dashed: apart. The width grows with the rank correlation. The value "
-        "that was pushed is in bold; a value without a chord couples with none."
+        " dose, beyond what scenes of one country or topic share. Red, solid: the two values moved together over scenes; blue, dashed: apart. The "
+        "width grows with the rank correlation ρ. The value that was pushed is in bold; a value without a chord couples with none."
     )
     needs: ClassVar[str] = "a job with measure=tax"
     size: ClassVar[tuple[float, float]] = (3.5, 3.3)

@@ -59,7 +59,7 @@ class Circumplex(Figure):
 
         circle(axes, look, "")
         ring = np.linspace(0, 2 * np.pi, 181)
-        axes.plot(ring, np.full(len(ring), rows["chance"].mean()), color=CHANCE, linestyle=(0, (1, 1.5)), linewidth=1.2)
+        axes.plot(ring, np.full(len(ring), rows["chance"].mean()), color=CHANCE, linewidth=1.1)
         pushed: Any = rows.groupby(["value", "direction"], sort=False)
         for (value, direction), of_value in pushed:
             doses = list(dict.fromkeys(of_value["dose"]))
@@ -95,4 +95,4 @@ class Circumplex(Figure):
         most = int(rows.groupby(["panel", "value", "direction"])["dose"].nunique().max())
         names = {2: ("strongest dose", "weakest"), 3: ("strongest dose", "middle", "weakest")}.get(most, ())
         handles += [Line2D([], [], color="0.3", linestyle=DASHES[n], label=name) for n, name in enumerate(names)]
-        return [*handles, Line2D([], [], color=CHANCE, linestyle=(0, (1, 1.5)), label="by chance")]
+        return [*handles, Line2D([], [], color=CHANCE, linewidth=1.1, label="by chance")]

@@ -33,7 +33,8 @@ class Couplings(Figure):
     caption: ClassVar[str] = (
         "Rank correlation over scenes between the shifts of each two values, at the strongest dose (over replicates the mean), all panels on one "
         "scale. The diagonal is 1 by definition and left out; grey is not defined, as a value that never moves couples with none; a dot survives "
-        "false-discovery control within its state (in every replicate). The value that was pushed is in bold."
+        "false-discovery control within its state (in every replicate), beyond what scenes of one country or topic share: what those alone bring "
+        "about is coloured and has no dot. The value that was pushed is in bold."
     )
     needs: ClassVar[str] = "a job with measure=tax"
     size: ClassVar[tuple[float, float]] = (3.2, 3.1)

@@ -27,9 +27,9 @@ class Radar(Figure):
     title: ClassVar[str] = "Which values take part"
     caption: ClassVar[str] = (
         "VAT(u)/(√(V−1)·nVAT) of each value u: how strongly its shifts go with those of the others, 1 being the root mean square over values. The"
-        " dotted ring is what independent values would give under the strongest dose: a value inside it takes part no more than by chance. The "
-        "shaded band is the 95% interval of VAT free of chance. Of many doses the first, the middle and the last are shown; the value that was "
-        "pushed is in bold."
+        " grey ring is what independent values would give under the strongest dose: a value inside it takes part no more than by chance. The "
+        "shaded band is the 95% interval of VAT free of chance, cut off at the rim. Of many doses the first, the middle and the last are shown; "
+        "the value that was pushed is in bold."
     )
     needs: ClassVar[str] = "a job with measure=tax in which at least two values shift"
     projection: ClassVar[str | None] = "polar"
@@ -69,7 +69,7 @@ class Radar(Figure):
             )  # fmt: skip
             if strongest:
                 axes.fill_between(turn, line["low"], line["high"], color=colour, alpha=0.13, linewidth=0)
-                axes.plot(turn, line["chance"], color=CHANCE, linestyle=(0, (1, 1.5)), linewidth=1.2)
+                axes.plot(turn, line["chance"], color=CHANCE, linewidth=1.1)
                 for value, at in zip(values, turn, strict=False):
                     row = line.loc[value] if value != values[0] else line.iloc[0]
                     [dot] = axes.plot([at], [row["share"]], marker=look.marker(value), color=look.colour(value), markeredgecolor="white", zorder=4)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from vat.analyse.figures.base import Figure, dose_of, of_method, over_replicates, tip
 from vat.analyse.study import each
-from vat.analyse.style import CHANCE, Look, plain, signed
+from vat.analyse.style import CHANCE, Look, on_bars, plain, signed
 from vat.settings import settings
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Stability(Figure):
         """Bars below each other."""
         for n, row in enumerate(each(rows)):
             [bar] = axes.barh([n], [row.nvat], height=0.7, color=look.colour(row.value), alpha=0.85 if row.strongest else 0.5)
-            axes.plot([row.nvat - row.std, row.nvat + row.std], [n, n], color="black", linewidth=1)
-            axes.plot([row.chance, row.chance], [n - 0.42, n + 0.42], color=CHANCE, linewidth=1.5)
+            axes.plot([row.nvat - row.std, row.nvat + row.std], [n, n], color="black", **on_bars(1))
+            axes.plot([row.chance, row.chance], [n - 0.42, n + 0.42], color=CHANCE, **on_bars(1.5))
             tip(bar, f"{plain(row.value)} {signed(row.direction)} {dose_of(row)}: {row.nvat:.3f} ± {row.std:.3f}, by chance {row.chance:.3f}")
         label_rows(axes, rows)
         axes.set_xlabel("nVAT over 80% of the scenes")
