@@ -121,7 +121,8 @@ def _facts(
         name=spec.name, language=setup.language.code, theory=setup.theory.name, theory_source=setup.theory.source, version=vat.__version__,
         license=spec.recipe.license, split_seed=spec.recipe.split_seed,
         prompts=tuple(
-            FrozenPrompt(kind, (chosen[kind] or {"source": "not searched for"})["source"], prompt["digest"], _told_prompt(prompt)) for kind, prompt in prompts.items()
+            FrozenPrompt(kind, (chosen[kind] or {"source": "not searched for"})["source"], prompt["digest"], _told_prompt(prompt))
+            for kind, prompt in prompts.items()
         ),
         scores=tuple(
             PromptScore(kind, row["source"], _estimate(row["final"]), row["chosen"])
