@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from tests.generate.desks import Speaker, desk_of, scripted_desk
 from vat.errors import BackendError, OverBudget
 from vat.models.base import Model
+from vat.track import store
 from vat.types import Message, Prompt
 
 
@@ -75,6 +78,76 @@ def test_threads_that_ask_side_by_side_lose_nothing(tmp_path: Path) -> None:
     desk.close()
     assert all(said[n][20:] == said[n + 20][:20] for n in range(0, 140, 20))
     assert scripted_desk(tmp_path).ask("judge first", [question(at) for at in range(180)], max_new_tokens=9)[20:60] == said[20]
+
+
+def in_threads(*acts: Callable[[], object]) -> list[threading.Thread]:
+    threads = [threading.Thread(target=act) for act in acts]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def test_what_one_thread_asks_for_others_wait_for_and_do_not_ask_for_again(tmp_path: Path) -> None:
+    entered, leave, said = threading.Event(), threading.Event(), {}
+
+    def slow(prompt: Prompt) -> str:
+        entered.set()
+        assert leave.wait(10)
+        return prompt.messages[-1].content
+
+    speaker = Speaker(slow)
+    desk = desk_of(tmp_path, {"writer": speaker})
+    first = in_threads(lambda: said.update(one=desk.ask("writer", [question(1)], max_new_tokens=9)))
+    assert entered.wait(10)
+    others = in_threads(
+        lambda: said.update(other=desk.ask("writer", [question(1)], max_new_tokens=9)),
+        lambda: said.update(more=desk.ask("writer", [question(2), question(1)], max_new_tokens=9)),
+    )
+    others[0].join(0.2)
+    assert others[0].is_alive(), "it waits"
+    leave.set()
+    for thread in first + others:
+        thread.join(10)
+    assert said == {"one": ["question 1"], "other": ["question 1"], "more": ["question 2", "question 1"]}
+    assert sorted(speaker.asked) == [question(1), question(2)]
+
+
+def test_who_waits_for_what_another_asks_for_gets_its_error(tmp_path: Path) -> None:
+    entered, leave, errors, calls = threading.Event(), threading.Event(), [], []
+
+    def fail(prompt: Prompt) -> str:
+        calls.append(prompt)
+        entered.set()
+        assert leave.wait(10)
+        raise BackendError("model m: is gone")
+
+    desk = desk_of(tmp_path, {"writer": Speaker(fail)})
+
+    def ask() -> None:
+        try:
+            desk.ask("writer", [question(1)], max_new_tokens=9)
+        except BackendError as error:
+            errors.append(str(error))
+
+    threads = in_threads(ask)
+    assert entered.wait(10)
+    threads += in_threads(ask)
+    threads[1].join(0.1)
+    leave.set()
+    for thread in threads:
+        thread.join(10)
+    assert errors == ["model m: is gone"] * 2
+    assert len(calls) == 1
+
+
+def test_the_last_answers_of_a_role_are_kept_while_others_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "EVERY_S", 0.05)
+    desk = desk_of(tmp_path, {"writer": echo(), "probe": echo()})
+    desk.ask("probe", [question(1)], max_new_tokens=9)
+    time.sleep(0.06)
+    desk.ask("writer", [question(2)], max_new_tokens=9)
+    killed_now = desk_of(tmp_path, {"writer": echo(), "probe": echo()})
+    assert killed_now.account()["probe"].requests == 1
 
 
 def test_no_more_is_spent_than_all_roles_may_and_what_was_said_stays(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ class AnswerStore(Protocol):
     def write(self, prompts: Sequence[Prompt], answers: Answers) -> None:
         """Keep more answers; soon, or at the latest when closed."""
 
+    def settle(self) -> None:
+        """Keep what was written, if it is time to; whoever has several stores calls it while others of them are written to."""
+
     def close(self) -> None:
         """Keep at once what was written."""
 
@@ -37,6 +40,9 @@ class NoStore:
         return Answered([], answers_of(None, None))
 
     def write(self, prompts: Sequence[Prompt], answers: Answers) -> None:
+        """Nothing happens."""
+
+    def settle(self) -> None:
         """Nothing happens."""
 
     def close(self) -> None:

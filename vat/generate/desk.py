@@ -51,7 +51,8 @@ class Desk:
         self._said: dict[tuple[str, Prompt], str] = {}
         self._tokens = {role: store.tokens() for role, store in self._stores.items()}
         self._set_aside = 0.0
-        self._lock = threading.RLock()
+        self._lock = threading.Condition(threading.RLock())
+        self._on_its_way: set[tuple[str, Prompt]] = set()
         self._end: VatError | None = None
 
     def ask(self, role: str, prompts: Sequence[Prompt], *, max_new_tokens: int, told: Callable[[int], object] | None = None) -> list[str]:
@@ -63,18 +64,19 @@ class Desk:
         self.raise_end()
         with self._lock:
             self._recall(role, prompts)
-            missing = [prompt for prompt in dict.fromkeys(prompts) if (role, prompt) not in self._said]
+            known = sum((role, prompt) in self._said for prompt in prompts)
         if told:
-            told(sum((role, prompt) in self._said for prompt in prompts))
-        if missing:
-            try:
-                self._ask(role, missing, max_new_tokens, told or (lambda count: None))
-            except OverBudget:
-                self._end = self._too_dear()
-                raise self._end from None
-            except VatError as error:
-                self._end = self._end or error
-                raise
+            told(known)
+        while not self._all_said(role, prompts):
+            with self._claimed(role, prompts) as missing:
+                try:
+                    self._ask(role, missing, max_new_tokens, told or (lambda count: None))
+                except OverBudget:
+                    self._end = self._too_dear()
+                    raise self._end from None
+                except VatError as error:
+                    self._end = self._end or error
+                    raise
         return [self._said[role, prompt] for prompt in prompts]
 
     def try_out(self, role: str, prompt: Prompt, *, max_new_tokens: int) -> None:
@@ -112,6 +114,30 @@ class Desk:
         for row, text in zip(kept.rows, kept.answers.text_N, strict=True):
             self._said[role, unknown[row]] = text
 
+    def _all_said(self, role: str, prompts: Sequence[Prompt]) -> bool:
+        """Whether nothing is left to ask for; what another thread is asking for is waited for."""
+        with self._lock:
+            while missing := [prompt for prompt in prompts if (role, prompt) not in self._said]:
+                if any((role, prompt) not in self._on_its_way for prompt in missing):
+                    return False
+                self._lock.wait()
+                self.raise_end()
+        return True
+
+    @contextlib.contextmanager
+    def _claimed(self, role: str, prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:
+        """What was not said and is not asked for; while the block runs, no other thread asks for it."""
+        with self._lock:
+            known = self._said.keys() | self._on_its_way
+            missing = [prompt for prompt in dict.fromkeys(prompts) if (role, prompt) not in known]
+            self._on_its_way |= {(role, prompt) for prompt in missing}
+        try:
+            yield missing
+        finally:
+            with self._lock:
+                self._on_its_way -= {(role, prompt) for prompt in missing}
+                self._lock.notify_all()
+
     def _ask(self, role: str, prompts: Sequence[Prompt], max_new_tokens: int, told: Callable[[int], object]) -> None:
         model = self._models[role]
         with self._allowed(model, prompts, max_new_tokens) as limit_usd:
@@ -126,6 +152,8 @@ class Desk:
         with self._lock:
             asked = [prompts[row] for row in part.rows]
             self._keep(role, asked, part.answers.text_N, part.answers.tokens_N2.tolist())
+            for store in self._stores.values():  # of a role that has no more to say for now, the last part is due all the same
+                store.settle()
 
     def _keep(self, role: str, prompts: Sequence[Prompt], texts: Sequence[str], tokens: Sequence[Sequence[float]]) -> None:
         import numpy as np

@@ -116,6 +116,7 @@ def _prompt(work: _Work, kind: Kind, task_of: Callable[[Judges], Task]) -> Writi
     steps = steps_of(spec.search, len(task.development), len(task.fresh))
     with counter(f"{spec.name} · prompt of {kind}s", steps, unit="texts", folder=folder.path) as progress:
         chosen = searched(task, spec.search, work.desk, seed=spec.recipe.seed, told=lambda count: progress(count, _usd(work.desk)))
+    work.desk.close()  # a search that has ended is not repeated: what was paid for in it is in the account by then
     folder.keep(f"prompts/{kind}_search.json", chosen.to_json(judges.agreement()))
     folder.keep(name, chosen.prompt.to_json())
     return chosen.prompt

@@ -64,8 +64,12 @@ class PartStore:
         columns |= dict(zip(_PROBABILITIES, answers.probability_N5.T, strict=True)) | {"mass": answers.mass_N, "text": list(answers.text_N)}
         columns |= dict(zip(_TOKENS, answers.tokens_N2.T, strict=True))
         self._waiting.append(pyarrow.table(columns))
+        self.settle()
+
+    def settle(self) -> None:
+        """Write a part of what waits, if one is due."""
         now = time.monotonic()
-        if now - self._last >= max(EVERY_S, SHARE * (now - self._since)):
+        if self._waiting and now - self._last >= max(EVERY_S, SHARE * (now - self._since)):
             self.close()
 
     def close(self) -> None:
