@@ -119,6 +119,15 @@ def test_the_same_search_again_asks_nothing_and_ends_the_same_whatever_the_threa
     assert again.account() == before
 
 
+def test_an_empty_text_scores_zero_like_any_other_that_breaks_a_rule(tmp_path: Path) -> None:
+    mute = Speaker(lambda prompt: "")
+    desk = desk_of(tmp_path, {role: scripted() for role in ("probe", "proposer", *JUDGES)} | {"writer": mute})
+    chosen = searched(action_task(desk), replace(SEARCH, trials=2, depth=1, fresh=2), desk, seed=0)
+    assert sum(chosen.budgets.values()) == sum(len(candidate.searched) for candidate in chosen.candidates) > 50
+    assert {score for candidate in chosen.candidates for score in (*candidate.searched, *candidate.final)} == {0.0}
+    assert chosen.prompt == action_task(desk).start
+
+
 def test_what_ends_the_work_comes_through_dspy_and_is_no_score_of_zero(tmp_path: Path) -> None:
     def fails(prompt: Prompt) -> str:
         raise BackendError("model m: is gone. Start it.")

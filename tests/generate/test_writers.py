@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import dspy
@@ -11,7 +12,7 @@ import pytest
 from tests.generate.desks import Speaker, desk_of
 from vat.generate.plan import OF_SEARCH
 from vat.generate.prompts import Example, WritingPrompt
-from vat.generate.writers import TRIES, LettersOfOurs, Writer, lm, prompt_of
+from vat.generate.writers import TRIES, LettersOfOurs, Writer, lm, patient, prompt_of
 from vat.types import Prompt
 
 GIVEN = {"country": "Chile", "topic": "Religion"}
@@ -43,6 +44,28 @@ def test_the_same_question_again_is_the_next_draw(tmp_path: Path) -> None:
     speaker = Speaker(lambda prompt: f"scene {prompt.draw - OF_SEARCH}")
     with dspy.context(lm=lm(desk_of(tmp_path, {"writer": speaker}), "writer", max_new_tokens=9), adapter=LettersOfOurs("scene", "Spanish")):
         assert [program(PROMPT)(**GIVEN).text for _ in range(3)] == ["scene 0", "scene 1", "scene 2"]
+
+
+@pytest.mark.parametrize(("reply", "text"), [("", ""), ("<think>Hm.</think> I go.", "I go."), ("Action: I go.", "I go.")])
+def test_a_text_is_judged_as_it_would_stand_in_the_dataset_be_it_empty(reply: str, text: str, tmp_path: Path) -> None:
+    with dspy.context(
+        lm=lm(desk_of(tmp_path, {"writer": Speaker(lambda prompt: reply)}), "writer", max_new_tokens=9), adapter=LettersOfOurs("scene", "Spanish")
+    ):
+        assert program(PROMPT)(**GIVEN).text == text
+
+
+def test_no_text_is_written_anew_because_it_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(prompt: Prompt) -> str:
+        time.sleep(1.5)  # DSPy looks about once a second
+        return "A market."
+
+    speaker, clock = Speaker(slow), time.time
+    monkeypatch.setattr(dspy.utils.parallelizer.time, "time", lambda: 1000 * clock())
+    desk = desk_of(tmp_path, {"writer": speaker})
+    evaluate = dspy.Evaluate(devset=[dspy.Example(**GIVEN).with_inputs(*GIVEN)], metric=lambda example, prediction: 1.0, num_threads=2)
+    with dspy.context(lm=lm(desk, "writer", max_new_tokens=9), adapter=LettersOfOurs("scene", "Spanish")), patient():
+        assert evaluate(program(PROMPT)).score == 100
+    assert len(speaker.asked) == 1
 
 
 class Proposal(dspy.Signature):  # type: ignore[misc]

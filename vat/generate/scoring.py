@@ -12,6 +12,7 @@ from vat.generate.judges import ActionUse, Judges, Reading, SceneUse, action_com
 from vat.generate.languages import Language
 from vat.generate.plan import SUPPORTS, VIOLATES, given_of_action
 from vat.generate.prompts import base_prompt
+from vat.generate.rules import cleaned
 from vat.theory.base import Theory
 
 PROBE_TOKENS = 120
@@ -59,7 +60,7 @@ class SceneScorer:
         """Each scene with each value, and what the probe does in it."""
         asked = [(given, text, item, polarity) for given, text in scenes for item in self._items for polarity in (SUPPORTS, VIOLATES)]
         prompts = [self._probe.prompt(given_of_action(text, item, polarity, self._theory)) for _, text, item, polarity in asked]
-        said = iter(self._desk.ask("probe", prompts, max_new_tokens=PROBE_TOKENS) if prompts else [])
+        said = map(cleaned, self._desk.ask("probe", prompts, max_new_tokens=PROBE_TOKENS) if prompts else [])
         return [
             SceneUse(given["country"], given["topic"], text, item, self._theory.definitions[item], supports=next(said), violates=next(said))
             for given, text in scenes for item in self._items

@@ -22,6 +22,7 @@ from vat.generate.desk import Desk
 from vat.generate.plan import OF_FINAL
 from vat.generate.prompts import WritingPrompt
 from vat.generate.recipe import SearchSettings
+from vat.generate.rules import cleaned
 from vat.generate.scoring import Given, Scored, Scorer, mean_of
 
 FEW, ZERO, BASE = "MIPROv2", "COPRO", "the first"
@@ -167,13 +168,13 @@ def _compiled(desk: Desk, task: Task, search: SearchSettings, compile_: Callable
     """Let an optimiser work on the program of the prompt. What it swallows of our errors is raised here."""
     import dspy
 
-    from vat.generate.writers import LettersOfOurs, Writer, lm
+    from vat.generate.writers import LettersOfOurs, Writer, lm, patient
 
     given = list(task.development[0][0])
     writing = lm(desk, task.role, max_new_tokens=task.max_new_tokens)
     adapter = LettersOfOurs(task.start.kind, task.start.language)
     try:
-        with dspy.context(lm=writing, adapter=adapter, num_threads=search.threads, max_errors=NO_END):
+        with patient(), dspy.context(lm=writing, adapter=adapter, num_threads=search.threads, max_errors=NO_END):
             compile_(Writer(task.start, given))
     except Exception as error:
         desk.raise_end()
@@ -207,7 +208,8 @@ def _finalists(book: _Book, each: int, fewest: int) -> list[Candidate]:
 def _fresh_scores(prompt: WritingPrompt, task: Task, desk: Desk, book: _Book) -> list[Scored]:
     """What a prompt scores on items and draws that the search has not seen."""
     prompts = [prompt.prompt(given, OF_FINAL + n) for n, given in enumerate(task.fresh)]
-    scores = task.scorer(task.fresh, desk.ask(task.role, prompts, max_new_tokens=task.max_new_tokens))
+    texts = [cleaned(text) for text in desk.ask(task.role, prompts, max_new_tokens=task.max_new_tokens)]
+    scores = task.scorer(task.fresh, texts)
     for scored in scores:
         book.note(prompt, scored)
     return scores

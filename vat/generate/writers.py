@@ -6,12 +6,14 @@ the frozen prompt makes it see afterwards, and every request passes the desk.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("DSPY_CACHEDIR", os.path.join(tempfile.gettempdir(), "vat-dspy"))  # noqa: PTH118 - read when dspy is imported; nothing is cached
@@ -23,10 +25,13 @@ from dspy.lm15 import Request, Response, TextPart, Usage
 from vat.generate.desk import Desk
 from vat.generate.plan import OF_SEARCH
 from vat.generate.prompts import Example, Kind, WritingPrompt
+from vat.generate.rules import cleaned
 from vat.types import Message, Prompt
 
 TEXT = "text"
 """The one thing that a writing program gives; by it the adapter knows one of ours."""
+NOTHING = " "
+"""What DSPy gets for an empty text, which it would take for an error: an empty text is one that breaks a rule."""
 TRIES = 3
 """How often a proposal is asked for until it can be read."""
 
@@ -72,7 +77,7 @@ class LettersOfOurs(dspy.JSONAdapter):  # type: ignore[misc]
         if TEXT not in signature.output_fields:
             fields: dict[str, Any] = super().parse(signature, completion)
             return fields
-        return {TEXT: completion.strip()}
+        return {TEXT: cleaned(completion)}
 
 
 class DeskEngine:
@@ -98,7 +103,8 @@ class DeskEngine:
             if _has(text, _wanted(turns)):
                 break
         nothing = Usage(input_tokens=0, output_tokens=0, total_tokens=0)  # the account is the desk's
-        return Response(id=None, model=self._role, message=TurnOut.assistant([TextPart(text)]), finish_reason="stop", usage=nothing)
+        said = TurnOut.assistant([TextPart(text or NOTHING)])
+        return Response(id=None, model=self._role, message=said, finish_reason="stop", usage=nothing)
 
     def close(self) -> None:
         """Called by DSPy; the desk is not ours to close."""
@@ -107,6 +113,18 @@ class DeskEngine:
 def lm(desk: Desk, role: str, *, max_new_tokens: int) -> dspy.LM:
     """A role at the desk as DSPy knows models. Nothing is cached, nothing tried again: the desk does both."""
     return dspy.LM(f"vat/{role.replace(' ', '-')}", engine=DeskEngine(desk, role), max_tokens=max_new_tokens, cache=False, num_retries=0)
+
+
+@contextlib.contextmanager
+def patient() -> Iterator[None]:
+    """While the block runs, DSPy waits for every text; else one that takes two minutes is written anew, and the clock has a say in what is drawn."""
+    place = dspy.evaluate.evaluate
+    executor = place.ParallelExecutor
+    place.ParallelExecutor = partial(executor, timeout=0)
+    try:
+        yield
+    finally:
+        place.ParallelExecutor = executor
 
 
 def _prompt(kind: Kind, language: str, signature: Any, demos: Sequence[Mapping[str, Any]]) -> WritingPrompt:
