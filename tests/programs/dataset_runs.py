@@ -1,0 +1,101 @@
+"""Datasets that tests have made: by launch.py, and in this process, against a server of ours; and what lies in their folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from pyarrow import parquet
+
+from tests.generate.dataset_server import FIRST, PRICES, SECOND, WRITER, DatasetServer
+from vat.config import read_dataset
+from vat.programs.dataset import make_dataset
+
+ROOT = Path(__file__).parents[2]
+KEY = "sk-a-key-that-nobody-may-see-0123456789"
+KEY_NAME = "SOME_KEY"
+NAME = "values"
+PLACES = {"model": WRITER, "judges.first": FIRST, "judges.second": SECOND}
+"""Where in the configuration each model stands."""
+SEARCH = (
+    "data.diagnostic_items=[equality,freedom]", "search.trials=2", "search.depth=1", "search.examples=1", "search.finalists=1", "search.fresh=4",
+)  # fmt: skip
+"""As little of a search as there is with both optimisers and a final."""
+FEW = ("data.countries=[India,Germany]", "data.topics=[Politics,Religion]", "data.scenes_per_pair=1", *SEARCH)
+"""4 scenes, 448 actions."""
+
+
+class Account(NamedTuple):
+    """requests: that were answered. read, written: tokens."""
+
+    requests: int
+    read: float
+    written: float
+
+
+def models_at(server: DatasetServer) -> Iterator[str]:
+    """Overrides: one model writes and two others judge, all of them at a server."""
+    yield "model=openai"
+    for place, name in PLACES.items():
+        if place != "model":
+            yield f"+model@{place}=openai"
+        read, wrote = PRICES[name]
+        settings = {
+            "name": name, "base_url": server.url, "api_key_env": KEY_NAME, "timeout_s": server.patience_s,
+            "usd_per_million_read": read, "usd_per_million_written": wrote,
+        }  # fmt: skip
+        yield from (f"{place}.{key}={setting}" for key, setting in settings.items())
+
+
+def launch(root: Path, overrides: Sequence[str], *, said: Path | None = None) -> subprocess.Popen[str]:
+    """`python launch.py -cn dataset …`; what it says goes to pipes, or all of it to the end of a file."""
+    command = [sys.executable, str(ROOT / "launch.py"), "-cn", "dataset", f"tracking.root={root}", *overrides]
+    environment = os.environ | {KEY_NAME: KEY}
+    if said is None:
+        return subprocess.Popen(command, cwd=root.parent, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with said.open("a") as file:
+        return subprocess.Popen(command, cwd=root.parent, env=environment, stdout=file, stderr=file, text=True)
+
+
+def made(root: Path, overrides: Sequence[str]) -> Path:
+    """The same but for the process; returns the dataset's folder."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        spec = read_dataset(compose("dataset", [f"tracking.root={root}", *overrides]))
+    make_dataset(spec)
+    return root / "datasets" / spec.name
+
+
+def tables_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Rows of train and test."""
+    return {name: parquet.read_table(folder / "data" / f"{name}.parquet").to_pylist() for name in ("train", "test")}
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return result
+
+
+def account_of(folder: Path) -> dict[str, Account]:
+    """What the answers that are kept have taken, by model."""
+    by_model = dict.fromkeys(PLACES.values(), Account(0, 0.0, 0.0))
+    models = {"judge-first": FIRST, "judge-second": SECOND}
+    for path in sorted(folder.glob("answers/*/texts/part-*.parquet")):
+        model = models.get(path.parts[-3], WRITER)
+        table = parquet.read_table(path)
+        before = by_model[model]
+        read, wrote = (float(np.nansum(table[name].to_numpy())) for name in ("tokens_read", "tokens_written"))
+        by_model[model] = Account(before.requests + len(table), before.read + read, before.written + wrote)
+    return by_model
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """All that a dataset leaves to its user but for the card and the numbers that tell what it took to make it."""
+    patterns = ("data/*.parquet", "prompts/*.json", "rejected.parquet", "identity.json")
+    return {str(path.relative_to(folder)): path.read_bytes() for pattern in patterns for path in sorted(folder.glob(pattern))}
