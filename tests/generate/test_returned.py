@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import re
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -209,17 +211,28 @@ def another_zip(path: Path) -> None:
         packed.writestr("a.txt", "not a workbook")
 
 
-def broken_inside(path: Path) -> None:
+def rewritten(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Change the sheet of ratings as it stands in the file."""
     with zipfile.ZipFile(path) as packed:
         parts = {name: packed.read(name) for name in packed.namelist()}
     with zipfile.ZipFile(path, "w") as packed:
         for name, part in parts.items():
-            packed.writestr(name, part[:-50] if name.endswith("sheet2.xml") else part)
+            packed.writestr(name, change(part) if name.endswith("sheet2.xml") else part)
+
+
+def broken_inside(path: Path) -> None:
+    rewritten(path, lambda part: part[:-50])
 
 
 def huge(path: Path) -> None:
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("xl/worksheets/sheet9.xml", b"0" * (21 * 2**20))
+
+
+def test_a_sheet_that_states_its_size_wrongly_is_read_whole(tmp_path: Path) -> None:
+    path = filled(tmp_path, SAMPLE, some)
+    rewritten(path, lambda part: re.sub(rb'<dimension ref="[A-Z0-9:]+"', b'<dimension ref="A1"', part))
+    np.testing.assert_array_equal(read_ratings([path], SAMPLE).rating_AID[0], expected())
 
 
 @pytest.mark.parametrize("breaks", [no_zip, cut, another_zip, broken_inside])

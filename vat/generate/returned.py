@@ -208,7 +208,7 @@ def _read_workbook(path: Path) -> list[Rows]:
             warnings.simplefilter("ignore")  # what other programs put into a workbook and openpyxl does not know
             with contextlib.closing(load_workbook(path, read_only=True, data_only=True, keep_links=False)) as book:
                 for sheet in book.worksheets:
-                    sheet.reset_dimensions()  # else all rows are as long as one stray cell makes the longest
+                    sheet.reset_dimensions()  # which some programs state wrongly: rows would be cut
                 return [list(sheet.iter_rows(max_row=ROWS, values_only=True)) for sheet in book.worksheets]
     except Exception as error:  # openpyxl raises whatever its parts raise
         raise DataError(f"{path}: must be an Excel workbook without a password; got {shown(str(error), 80)}. Save it again as .xlsx.") from error
