@@ -26,9 +26,16 @@ def test_it_knows_its_own_again(tmp_path: Path) -> None:
     assert folder(tmp_path).digest == folder(tmp_path).digest != folder(tmp_path, tries=6).digest
 
 
+def test_a_name_under_which_nothing_was_kept_is_free_again(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a wrong key"), folder(tmp_path).held(lambda: None):
+        raise ConfigError("a wrong key")
+    with folder(tmp_path, tries=6).held(lambda: None):
+        folder(tmp_path).keep("result.json", {"rows": 3})
+
+
 def test_another_dataset_of_that_name_is_refused_and_nothing_changes(tmp_path: Path) -> None:
     with folder(tmp_path).held(lambda: None):
-        pass
+        folder(tmp_path).keep("prompts/scene.json", {})
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     message = r"^name=mine: one name is one dataset; got another language 'English' there and 'Hindi' here, and 1 more. Use another name=…"
     with pytest.raises(ConfigError, match=message), folder(tmp_path, language="Hindi", tries=6).held(lambda: None):
@@ -51,9 +58,8 @@ def test_a_damaged_identity_and_files_of_somebody_else_are_left_alone(tmp_path: 
 
 def test_what_a_killed_process_has_half_written_goes(tmp_path: Path) -> None:
     with folder(tmp_path).held(lambda: None):
-        pass
+        folder(tmp_path).keep("prompts/scene.json", {})
     draft = folder(tmp_path).path / "prompts" / ".scene.json.123"
-    draft.parent.mkdir()
     draft.write_text("half")
     with folder(tmp_path).held(lambda: None):
         assert not draft.exists()

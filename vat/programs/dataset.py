@@ -49,14 +49,15 @@ def make_dataset(spec: DatasetSpec) -> None:
     with folder.held(partial(print, f"name={spec.name}: held by another process, waiting for it", flush=True)):
         if (result := folder.result()) is None:
             print("\n".join(_estimate(spec, setup)), flush=True)
+            work = _Work(spec, setup, folder, Desk(setup.models, folder.answers, limit_usd=spec.max_cost_usd))
+            _try_out(work)
             run = DatasetRun(spec.tracking, spec.name, folder.digest)
             with run.running():
-                desk = Desk(setup.models, folder.answers, limit_usd=spec.max_cost_usd)
                 try:
-                    made = _made(_Work(spec, setup, folder, desk))
+                    made = _made(work)
                 finally:
-                    desk.close()
-                result = finish(spec, setup, folder, run, desk, scenes=made.scenes, actions=made.actions)
+                    work.desk.close()
+                result = finish(spec, setup, folder, run, work.desk, scenes=made.scenes, actions=made.actions)
         print("\n".join(told_of(folder, result)), flush=True)
 
 
@@ -76,7 +77,6 @@ class _Made(NamedTuple):
 
 def _made(work: _Work) -> _Made:
     """Both stages, one after the other."""
-    _try_out(work)
     setup = work.setup
     scene_prompt = _prompt(work, "scene", lambda judges: _scene_task(work, judges))
     wanted = [Wanted(slot.id, slot.given(), "", slot.number - 1) for slot in setup.plan.scenes]

@@ -195,6 +195,7 @@ def _result(
     return {
         "scenes": len(scenes.texts), "actions": len(actions.texts), **counts, "missing_scenes": len(scenes.missing),
         "missing_actions": len(actions.missing) + len(scenes.missing) * 2 * len(setup.theory.items), "refusal_rate": refused,
+        "refusals": attempts["outcome"].eq(REFUSED).groupby(attempts["value"], sort=False).mean().to_dict(),
         "rejection_rate": 1 - kept - refused, "requests": sum(spent.requests for spent in account.values()),
         "tokens_read": sum(spent.read for spent in account.values()), "tokens_written": sum(spent.written for spent in account.values()),
         "usd": None if math.isnan(usd) else usd,
@@ -206,6 +207,7 @@ def _result(
 def _steps(searches: Mapping[str, Any], result: Mapping[str, Any]) -> dict[int, dict[str, float | None]]:
     """What MLflow shows: every candidate's score at the number of the candidate; all else at step 0."""
     steps: dict[int, dict[str, float | None]] = {0: {name: x for name, x in result.items() if isinstance(x, int | float)}}
+    steps[0] |= {f"refusal_rate/{value}": share for value, share in result["refusals"].items()}
     for kind in KINDS:
         for n, row in enumerate((searches[kind] or {}).get("candidates", ())):
             scores = {f"{kind}/{when}": row[when]["mean"] for when in ("search", "final")}

@@ -42,6 +42,8 @@ class DatasetFolder:
     def held(self, waiting: Callable[[], object]) -> Iterator[None]:
         """Hold the lock; if another process has it, call `waiting` and wait. Inside, the folder is this dataset's.
 
+        If nothing was kept when the block ends, as after a wrong key, the name is free again.
+
         Raises:
             ConfigError: It holds another dataset.
         """
@@ -61,7 +63,11 @@ class DatasetFolder:
                 draft.unlink(missing_ok=True)
             if not (self.path / IDENTITY).is_file():
                 self.keep(IDENTITY, self._identity)
-            yield
+            try:
+                yield
+            finally:
+                if not any(path.name not in (IDENTITY, "lock") for path in self.path.iterdir()):
+                    (self.path / IDENTITY).unlink()
         finally:
             lock.release()
 
