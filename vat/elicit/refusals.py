@@ -49,7 +49,7 @@ from vat.elicit.wording import SPEECH, own_words, said_at_last
 
 READ = 2000
 """Characters of a reply that are looked at."""
-_NO_MARKUP = str.maketrans("", "", "*#`>~")
+_NO_MARKUP = str.maketrans("", "", "*#`>~_")
 
 
 def is_refusal(reply: str) -> bool:

@@ -23,7 +23,7 @@ def own_words(text: str) -> str:
     Quoted are the words between quotation marks of any kind, and between single ones that are no apostrophes. A quotation that ends a sentence
     leaves a full stop: 'She says "No." He goes.' is two sentences still.
     """
-    return _QUOTED.sub(_left, " ".join(text.translate(SIGNS).split()))
+    return _QUOTED.sub(_left, " ".join((text if text.isascii() else text.translate(SIGNS)).split()))
 
 
 def _left(quoted: re.Match[str]) -> str:

@@ -35,13 +35,13 @@ _LABEL = (
     "(?:action|answer|response|reply|output|scene|scenario|sentence|statement|aktion|handlung|acción|ação|azione|aksi|tindakan|行动|行動|场景|場面)"
     r"(?: ?\([^()\n]{0,40}\)| \d{1,2})?"
 )
-_LABELLED = re.compile(rf"(?:#{{1,6}} ?)?(?:\*\*|__)?{_LABEL}(?:\*\*|__)?(?:\s*[:：](?:\*\*|__)?|(?=\s*\n))\s*", re.I)
+_LABELLED = re.compile(rf"(?:#{{1,6}} ?)?(?:\*\*|__)?{_LABEL}(?:\*\*|__)?(?:\s*[:：](?:\*\*|__)?|(?=\s*\n))\s*|1[.)] +(?=\S)", re.I)
 _FENCED = re.compile(r"(```|~~~)[\w-]{0,20}\s*\n(.*?)\s*\1", re.S)
 _AROUND = tuple((marks[: len(marks) // 2], marks[len(marks) // 2 :]) for marks in (
     "****", "____", "**", "__", "``", '""', "''", "“”", "‘’", "’’", "„“", "„”", "«»", "»«", "「」", "『』", "()", "[]",
 ))  # fmt: skip
 _APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
-_BULLET = re.compile(r"(?:[-*•] |\(?1[.)] )\s*(?=\S)")
+_BULLET = re.compile(r"[-*•] \s*(?=\S)")
 _MARKUP = re.compile(
     r"\*\*|__\w|`|\*(?<![\w*].)\w[^*\n]{0,300}\*(?![\w*])|<(?:/|[a-zA-Z])[a-zA-Z]{0,9}(?: [^<>\n]{0,100})?/?>|\[[^\]\n]{1,200}\]\("
     r"|#(?<![^\n].)#{0,5} |\n(?:[-*•]|\d{1,2}[.)]) "
@@ -52,8 +52,9 @@ _ENDED = re.compile(r"""[.!?…。！？．｡؟۔।॥։።፧၊။៕][\s"'�
 def cleaned(reply: str) -> str:
     """A reply without what is only wrapping.
 
-    Taken off: thoughts and marks of a turn's end, a code fence, quotation marks, brackets or emphasis around the whole, a label ("Action:"), the
-    bullet of a single line, doubled spaces. Whatever chooses among words stays, and is judged: a preamble ("Here is …"), a note, a second sentence.
+    Taken off: thoughts and marks of a turn's end, a code fence, quotation marks, brackets or emphasis around the whole, a label ("Action:"), a
+    first number, the bullet of a single line, doubled spaces. Whatever chooses among words stays, and is judged: a preamble ("Here is …"), a
+    note, a second sentence.
     """
     text = _spaced(said_at_last(reply))
     while (less := _less(text)) != text:
@@ -121,10 +122,12 @@ def _spaced(text: str) -> str:
 
 def _less(text: str) -> str:
     """A text without its outermost wrapping; the text itself if there is none."""
-    if fenced := _FENCED.fullmatch(text):
-        return fenced[2].strip()
     if labelled := _LABELLED.match(text):
         return text[labelled.end() :]
+    if text[:1].isalnum():
+        return text
+    if fenced := _FENCED.fullmatch(text):
+        return fenced[2].strip()
     between = _APOSTROPHE.sub("", text)
     for opening, closing in _AROUND:
         inside = between[len(opening) : -len(closing)]

@@ -39,6 +39,8 @@ def word_count(text: str) -> int:
 
     Where no space is left between words (Chinese, Japanese, Thai, …) two characters count as one word, and marks above or below none.
     """
+    if text.isascii():
+        return len(_WORD.findall(text))
     together = [character for character in _HALF_WORDS.findall(text) if not unicodedata.category(character).startswith("M")]
     return len(_WORD.findall(_HALF_WORDS.sub(" ", text) if together else text)) + (len(together) + 1) // 2
 
