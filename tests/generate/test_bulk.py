@@ -61,7 +61,7 @@ def test_texts_of_which_the_same_is_given_are_draws_of_their_own(tmp_path: Path)
 @pytest.mark.parametrize(("reply", "found"), [(REFUSAL, f"{SAMPLE} refusals"), ("We do it.", "rules broken")])
 def test_a_model_of_which_nothing_can_be_used_is_asked_a_sample_and_no_more(tmp_path: Path, reply: str, found: str) -> None:
     speaker = Speaker(lambda prompt: reply)
-    with pytest.raises(BackendError, match=rf"must write a action that keeps to the rules; got none in {SAMPLE} \({found}") as caught:
+    with pytest.raises(BackendError, match=rf"must write actions that keep to the rules; got none in {SAMPLE} \({found}") as caught:
         write(desk_of(tmp_path, {"writer": speaker}), ACTION, wanted(500), ENGLISH, tries=3, max_new_tokens=9)
     assert "\n" not in str(caught.value)
     assert len(speaker.asked) == SAMPLE

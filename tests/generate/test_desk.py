@@ -63,6 +63,12 @@ def test_what_it_costs_to_try_a_model_out_is_in_the_account(tmp_path: Path) -> N
     assert desk_of(tmp_path, {"writer": echo()}).account()["writer"] == (1, 7.0, 1.0, 8 / 1e6)
 
 
+def test_whether_a_limit_of_cost_can_be_kept_is_found_out_before_anything_is_asked(tmp_path: Path) -> None:
+    speaker = echo()
+    desk_of(tmp_path, {"writer": speaker}, limit_usd=0.5).try_out("writer", question(1), max_new_tokens=9)
+    assert speaker.limit == 0.5
+
+
 def test_threads_that_ask_side_by_side_lose_nothing(tmp_path: Path) -> None:
     desk = scripted_desk(tmp_path)
     said: dict[int, list[str]] = {}

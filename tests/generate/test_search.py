@@ -10,6 +10,7 @@ import pytest
 
 from tests.generate.desks import Speaker, desk_of, scripted, scripted_desk
 from vat.errors import BackendError, OverBudget
+from vat.generate.bulk import SAMPLE
 from vat.generate.judges import Judges
 from vat.generate.languages import language
 from vat.generate.plan import SUPPORTS, VIOLATES, given_of_action
@@ -17,6 +18,7 @@ from vat.generate.prompts import base_prompt, words
 from vat.generate.recipe import SearchSettings
 from vat.generate.scoring import ActionScorer, SceneScorer, mean_of
 from vat.generate.search import BASE, FEW, ZERO, Chosen, Task, searched, steps_of
+from vat.generate.writers import TRIES
 from vat.theory.schwartz import SCHWARTZ
 from vat.types import Prompt
 
@@ -120,12 +122,27 @@ def test_the_same_search_again_asks_nothing_and_ends_the_same_whatever_the_threa
 
 
 def test_an_empty_text_scores_zero_like_any_other_that_breaks_a_rule(tmp_path: Path) -> None:
-    mute = Speaker(lambda prompt: "")
+    mute = Speaker(lambda prompt: "" if "freedom" in prompt.messages[-1].content else "I sign the list in the hall.")
     desk = desk_of(tmp_path, {role: scripted() for role in ("probe", "proposer", *JUDGES)} | {"writer": mute})
     chosen = searched(action_task(desk), replace(SEARCH, trials=2, depth=1, fresh=2), desk, seed=0)
-    assert sum(chosen.budgets.values()) == sum(len(candidate.searched) for candidate in chosen.candidates) > 50
-    assert {score for candidate in chosen.candidates for score in (*candidate.searched, *candidate.final)} == {0.0}
-    assert chosen.prompt == action_task(desk).start
+    scores = [score for candidate in chosen.candidates for score in candidate.searched]
+    assert len(scores) == sum(chosen.budgets.values()) > 50
+    assert 0.3 < scores.count(0.0) / len(scores) < 0.7
+    assert len([row for row in chosen.violations if row["text"] == ""]) >= scores.count(0.0)
+
+
+@pytest.mark.parametrize("proposes", [True, False])
+def test_a_model_of_which_nothing_can_be_used_is_not_asked_for_a_whole_search(proposes: bool, tmp_path: Path) -> None:
+    refuses = Speaker(lambda prompt: "I'm sorry, but I can't help with that.")
+    desk = desk_of(
+        tmp_path, {role: scripted() for role in ("probe", "proposer", *JUDGES)} | {"writer": refuses} | ({} if proposes else {"proposer": refuses})
+    )
+    with pytest.raises(
+        BackendError, match=r"^model: must write actions that keep to the rules; got none in \d+ \(\d+ refusals\), e\.g\. \"I'm sorry"
+    ) as caught:
+        searched(action_task(desk), replace(SEARCH, trials=12), desk, seed=0)
+    assert "\n" not in str(caught.value)
+    assert len(refuses.asked) < SAMPLE + SEARCH.threads + TRIES
 
 
 def test_what_ends_the_work_comes_through_dspy_and_is_no_score_of_zero(tmp_path: Path) -> None:
@@ -146,6 +163,14 @@ def test_a_model_that_proposes_nothing_readable_is_named(tmp_path: Path) -> None
     desk = desk_of(tmp_path, models)
     with pytest.raises(BackendError, match="search: the model must propose instructions that can be read"):
         searched(action_task(desk), SEARCH, desk, seed=0)
+
+
+def test_a_judge_that_cannot_be_read_ends_a_search_at_once(tmp_path: Path) -> None:
+    talks = Speaker(lambda prompt: "A fine action.")
+    desk = desk_of(tmp_path, {role: scripted() for role in ("writer", "proposer", JUDGES[0])} | {JUDGES[1]: talks})
+    with pytest.raises(BackendError, match=r"^judge second: must reply with the JSON that it is asked for; got 'A fine action\.' and"):
+        searched(action_task(desk), SEARCH, desk, seed=0)
+    assert len(talks.asked) < 100
 
 
 def test_nothing_of_dspy_is_printed(ended: Ended, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

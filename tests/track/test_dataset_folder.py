@@ -26,16 +26,9 @@ def test_it_knows_its_own_again(tmp_path: Path) -> None:
     assert folder(tmp_path).digest == folder(tmp_path).digest != folder(tmp_path, tries=6).digest
 
 
-def test_a_name_under_which_nothing_was_kept_is_free_again(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="a wrong key"), folder(tmp_path).held(lambda: None):
-        raise ConfigError("a wrong key")
-    with folder(tmp_path, tries=6).held(lambda: None):
-        folder(tmp_path).keep("result.json", {"rows": 3})
-
-
 def test_another_dataset_of_that_name_is_refused_and_nothing_changes(tmp_path: Path) -> None:
     with folder(tmp_path).held(lambda: None):
-        folder(tmp_path).keep("prompts/scene.json", {})
+        pass
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     message = r"^name=mine: one name is one dataset; got another language 'English' there and 'Hindi' here, and 1 more. Use another name=…"
     with pytest.raises(ConfigError, match=message), folder(tmp_path, language="Hindi", tries=6).held(lambda: None):
@@ -58,8 +51,9 @@ def test_a_damaged_identity_and_files_of_somebody_else_are_left_alone(tmp_path: 
 
 def test_what_a_killed_process_has_half_written_goes(tmp_path: Path) -> None:
     with folder(tmp_path).held(lambda: None):
-        folder(tmp_path).keep("prompts/scene.json", {})
+        pass
     draft = folder(tmp_path).path / "prompts" / ".scene.json.123"
+    draft.parent.mkdir()
     draft.write_text("half")
     with folder(tmp_path).held(lambda: None):
         assert not draft.exists()
@@ -87,3 +81,14 @@ def test_what_is_kept_is_json_that_people_can_read(tmp_path: Path) -> None:
     assert "Zürich" in (folder(tmp_path).path / "prompts" / "scene.json").read_text(encoding="utf-8")
     assert json.loads((folder(tmp_path).path / "identity.json").read_text())["pairs"] == [["India", "Religion"]]
     assert folder(tmp_path).json("nothing.json") is None
+
+
+def test_a_dataset_that_could_not_begin_leaves_its_name_free(tmp_path: Path) -> None:
+    with folder(tmp_path).held(lambda: None):
+        assert not folder(tmp_path).begun
+        (folder(tmp_path).path / "answers" / "writer" / "texts").mkdir(parents=True)
+        (folder(tmp_path).path / "answers" / "writer" / "texts" / "part-00000.parquet").touch()
+        assert folder(tmp_path).begun
+        folder(tmp_path).forget()
+    with folder(tmp_path, language="Hindi").held(lambda: None):
+        assert not folder(tmp_path, language="Hindi").begun

@@ -14,7 +14,7 @@ from vat.errors import BackendError, shown
 from vat.generate.desk import Desk
 from vat.generate.faults import REFUSED, TWICE, faults_of
 from vat.generate.languages import Language
-from vat.generate.prompts import WritingPrompt
+from vat.generate.prompts import Kind, WritingPrompt
 from vat.generate.rules import cleaned
 
 SAMPLE = 32
@@ -92,19 +92,19 @@ def write(
                     there.add((one.among, _folded(text)))
                     texts[one.id] = text
             if attempt == 1 and not texts and len(rejected) == len(batch):
-                raise _unusable(prompt, rejected)
+                raise unusable(prompt.kind, [(one.faults, one.text) for one in rejected])
         left = again
         if not left:
             break
     return Written({one.id: texts[one.id] for one in wanted if one.id in texts}, rejected, [one.id for one in left])
 
 
-def _unusable(prompt: WritingPrompt, rejected: Sequence[Rejected]) -> BackendError:
-    """Nothing of the first sample can be used: what it was, and what to do."""
-    refused = sum(REFUSED in one.faults.split() for one in rejected)
-    found = f"{refused} refusals" if refused > len(rejected) / 2 else f"rules broken: {rejected[0].faults}"
-    rule = f"model: must write a {prompt.kind} that keeps to the rules; got none in {len(rejected)} ({found}), e.g. {shown(rejected[0].text, 160)}"
-    return BackendError(f"{rule}. Choose another model, or another {prompt.kind} prompt (data.{prompt.kind}_prompt).")
+def unusable(kind: Kind, rejected: Sequence[tuple[str, str]]) -> BackendError:
+    """Nothing of a first sample can be used: what it was, as names of faults and texts, and what to do."""
+    refused = sum(REFUSED in faults.split() for faults, _ in rejected)
+    found = f"{refused} refusals" if refused > len(rejected) / 2 else f"rules broken: {rejected[0][0]}"
+    rule = f"model: must write {kind}s that keep to the rules; got none in {len(rejected)} ({found}), e.g. {shown(rejected[0][1], 160)}"
+    return BackendError(f"{rule}. Choose another model, or another {kind} prompt (data.{kind}_prompt), under another name=….")
 
 
 def _folded(text: str) -> str:

@@ -72,16 +72,15 @@ class Desk:
                 try:
                     self._ask(role, missing, max_new_tokens, told or (lambda count: None))
                 except OverBudget:
-                    self._end = self._too_dear()
-                    raise self._end from None
+                    raise self.end(self._too_dear()) from None
                 except VatError as error:
-                    self._end = self._end or error
+                    self.end(error)
                     raise
         return [self._said[role, prompt] for prompt in prompts]
 
     def try_out(self, role: str, prompt: Prompt, *, max_new_tokens: int) -> None:
         """Find out whether a model can be asked, before long work. What that costs is in the account. Raises as the model's `check`."""
-        tokens = self._models[role].check(prompt, max_new_tokens=max_new_tokens)
+        tokens = self._models[role].within(self._limit_usd).check(prompt, max_new_tokens=max_new_tokens)
         if any(tokens):
             with self._lock:
                 self._keep(role, [Prompt((), f"trial {uuid.uuid4()}", ())], [""], [tokens])
@@ -92,6 +91,11 @@ class Desk:
         with self._lock:
             for store in self._stores.values():
                 store.close()
+
+    def end(self, error: VatError) -> VatError:
+        """From now on whoever asks gets an error; the first that ends the work counts, and is returned."""
+        self._end = self._end or error
+        return self._end
 
     def raise_end(self) -> None:
         """Raises what a model has ended the work with, if one has: a library in between may have swallowed it."""

@@ -137,7 +137,8 @@ class Judges:
                 self._unreadable[role] += found[n] is None
             if not self._readable[role] and self._unreadable[role] >= UNREADABLE:
                 rule = f"judge {role.removeprefix('judge ')}: must reply with the JSON that it is asked for; got {shown(replies[-1])}"
-                raise BackendError(f"{rule} and {self._unreadable[role] - 1} more that cannot be read. Choose another model for it.")
+                error = BackendError(f"{rule} and {self._unreadable[role] - 1} more that cannot be read. Choose another model for it.")
+                raise self._desk.end(error)  # it may be DSPy that has called, and would go on
         return found
 
 

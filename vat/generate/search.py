@@ -12,12 +12,14 @@ import contextlib
 import io
 import logging
 import math
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from vat.errors import BackendError, shown
+from vat.generate.bulk import SAMPLE, unusable
 from vat.generate.desk import Desk
 from vat.generate.plan import OF_FINAL
 from vat.generate.prompts import WritingPrompt
@@ -83,14 +85,14 @@ def searched(task: Task, search: SearchSettings, desk: Desk, *, seed: int, told:
     Raises:
         ConfigError, BackendError: As the desk; what was asked is kept, and the same search goes on from there.
     """
-    book = _Book(task, told)
+    book = _Book(task, desk, told)
     with _quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries in between, about each other
         book.source = FEW
-        _compiled(desk, task, search, lambda program: _mipro(program, task, search, desk, book, seed))
+        _compiled(desk, task, search, book, lambda program: _mipro(program, task, search, desk, book, seed))
         few = book.count
         book.source = ZERO
-        _compiled(desk, task, search, lambda program: _copro(program, task, search, desk, book, budget=few))
+        _compiled(desk, task, search, book, lambda program: _copro(program, task, search, desk, book, budget=few))
     budgets = {FEW: few, ZERO: book.count - few}
     finalists = _finalists(book, search.finalists, _minibatch(len(task.development)))
     for candidate in finalists:
@@ -109,11 +111,12 @@ def steps_of(search: SearchSettings, development: int, fresh: int) -> int:
 class _Book:
     """Every text that was scored, by the prompt that it was written with."""
 
-    def __init__(self, task: Task, told: Callable[[int], object]) -> None:
+    def __init__(self, task: Task, desk: Desk, told: Callable[[int], object]) -> None:
         self.candidates: dict[str, Candidate] = {}
         self.violations: list[dict[str, str]] = []
-        self.source, self.count = BASE, 0
-        self._task, self._told = task, told
+        self.source, self.count, self._usable = BASE, 0, False
+        self._lock = threading.Lock()
+        self._task, self._desk, self._told = task, desk, told
         self.candidates[task.start.digest] = Candidate(task.start, BASE)
 
     def metric(self, example: Any, prediction: Any, trace: object = None) -> float:
@@ -122,10 +125,18 @@ class _Book:
         [scored] = self._task.scorer([given], [prediction.text])
         candidate = self.candidates.setdefault(prediction.prompt.digest, Candidate(prediction.prompt, self.source))
         candidate.searched.append(scored.score)
-        self.note(prediction.prompt, scored)
-        self.count += 1
-        self._told(1)
+        with self._lock:
+            self.note(prediction.prompt, scored)
+            self.count, self._usable = self.count + 1, self._usable or not scored.faults
+            self._told(1)
+            if self.count >= SAMPLE:
+                self.end_if_unusable()
         return (0.0 if math.isnan(scored.score) else scored.score) / 100
+
+    def end_if_unusable(self) -> None:
+        """Nobody is asked any more if no text so far is of use."""
+        if self.count and not self._usable:
+            self._desk.end(unusable(self._task.start.kind, [(row["faults"], row["text"]) for row in self.violations]))
 
     def note(self, prompt: WritingPrompt, scored: Scored) -> None:
         """Keep what broke a rule."""
@@ -164,7 +175,7 @@ def _copro(program: Any, task: Task, search: SearchSettings, desk: Desk, book: _
     optimiser.compile(program, trainset=trainset, eval_kwargs={"num_threads": search.threads, "display_progress": False, "display_table": 0})
 
 
-def _compiled(desk: Desk, task: Task, search: SearchSettings, compile_: Callable[[Any], None]) -> None:
+def _compiled(desk: Desk, task: Task, search: SearchSettings, book: _Book, compile_: Callable[[Any], None]) -> None:
     """Let an optimiser work on the program of the prompt. What it swallows of our errors is raised here."""
     import dspy
 
@@ -177,9 +188,10 @@ def _compiled(desk: Desk, task: Task, search: SearchSettings, compile_: Callable
         with patient(), dspy.context(lm=writing, adapter=adapter, num_threads=search.threads, max_errors=NO_END):
             compile_(Writer(task.start, given))
     except Exception as error:
+        book.end_if_unusable()
         desk.raise_end()
         rule = f"search: the model must propose instructions that can be read; got {shown(str(error), 200)}"
-        raise BackendError(f"{rule}. Run the same command again, or choose another model.") from error
+        raise BackendError(f"{rule}. Choose another model, or another data.seed, under another name=….") from error
     desk.raise_end()
 
 

@@ -92,6 +92,7 @@ def _try_out(work: _Work) -> None:
     """One request to each model before the work; all of their faults together."""
     question = base_prompt("scene", work.setup.language.name).prompt(work.setup.plan.scenes[0].given())
     faults: list[str] = []
+    begun = work.folder.begun
     for role in work.setup.models:
         try:
             work.desk.try_out(role, question, max_new_tokens=ACTION_TOKENS)
@@ -99,6 +100,8 @@ def _try_out(work: _Work) -> None:
             place = f"judges.{role.removeprefix('judge ')}: " if role.startswith("judge ") else ""
             faults += [f"{place}{line}" for line in str(error).splitlines()]
     if faults:
+        if not begun:
+            work.folder.forget()  # or the name would stand for settings that cannot be
         raise ConfigError("\n".join(dict.fromkeys(faults)))
 
 

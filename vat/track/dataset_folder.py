@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,6 @@ class DatasetFolder:
     def held(self, waiting: Callable[[], object]) -> Iterator[None]:
         """Hold the lock; if another process has it, call `waiting` and wait. Inside, the folder is this dataset's.
 
-        If nothing was kept when the block ends, as after a wrong key, the name is free again.
-
         Raises:
             ConfigError: It holds another dataset.
         """
@@ -63,11 +62,7 @@ class DatasetFolder:
                 draft.unlink(missing_ok=True)
             if not (self.path / IDENTITY).is_file():
                 self.keep(IDENTITY, self._identity)
-            try:
-                yield
-            finally:
-                if not any(path.name not in (IDENTITY, "lock") for path in self.path.iterdir()):
-                    (self.path / IDENTITY).unlink()
+            yield
         finally:
             lock.release()
 
@@ -88,6 +83,19 @@ class DatasetFolder:
                 len(other) > 1
             )
             raise ConfigError(f"{where}: one name is one dataset; got another {found}. Use another name=…, or the settings that it was begun with.")
+
+    @property
+    def begun(self) -> bool:
+        """Whether anybody has answered anything for it."""
+        return any(self.path.glob("answers/*/*/part-*"))
+
+    def forget(self) -> None:
+        """Leave nothing but the lock: the name is free again."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != "lock":
+                path.unlink()
 
     def answers(self, role: str) -> PartStore:
         """Where the answers of a role are kept."""
