@@ -10,6 +10,7 @@ import pytest
 
 from tests.generate.desks import Speaker, desk_of, scripted, scripted_desk
 from vat.errors import BackendError, OverBudget
+from vat.generate import search
 from vat.generate.bulk import SAMPLE
 from vat.generate.judges import Judges
 from vat.generate.languages import language
@@ -143,6 +144,22 @@ def test_a_model_of_which_nothing_can_be_used_is_not_asked_for_a_whole_search(pr
         searched(action_task(desk), replace(SEARCH, trials=12), desk, seed=0)
     assert "\n" not in str(caught.value)
     assert len(refuses.asked) < SAMPLE + SEARCH.threads + TRIES
+
+
+def test_optimisers_are_told_every_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    metric = search._Book.metric
+
+    def listening(book, example, prediction, trace=None):  # type: ignore[no-untyped-def]
+        told.append(metric(book, example, prediction, trace))
+        return told[-1]
+
+    monkeypatch.setattr(search._Book, "metric", listening)
+    desk = scripted_desk(tmp_path)
+    chosen = searched(action_task(desk), replace(SEARCH, trials=2, depth=1, fresh=2), desk, seed=0)
+    scores = sorted(score / 100 for candidate in chosen.candidates for score in candidate.searched)
+    assert sorted(told) == pytest.approx(scores)
+    assert len({round(score, 3) for score in told}) > 5
 
 
 def test_what_ends_the_work_comes_through_dspy_and_is_no_score_of_zero(tmp_path: Path) -> None:

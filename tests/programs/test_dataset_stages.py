@@ -12,7 +12,8 @@ from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 
 from vat.config import DatasetSpec, read_dataset
-from vat.generate.prompts import words
+from vat.generate.plan import OF_SEARCH
+from vat.generate.prompts import read_prompt, words
 from vat.models.scripted import ScriptedModel
 from vat.programs.dataset import make_dataset
 from vat.types import Prompt
@@ -105,6 +106,14 @@ def test_another_search_for_actions_leaves_scenes_and_their_prompt_as_they_were(
 
 
 def test_no_text_of_a_search_is_in_the_dataset(made: Made) -> None:
+    """The draws of the dataset are asked for with the frozen prompts alone; examples of prompts stand nowhere in it."""
+    asked = [prompt for prompts in made.asked for prompt in prompts]
+    for kind, count in (("scene", 6), ("action", 672)):
+        frozen = read_prompt(made.folder / "prompts" / f"{kind}.json", kind, "English")  # type: ignore[arg-type]
+        opening = frozen.prompt({}).messages[0].content.split("\n\n")[0]
+        of_dataset = {prompt for prompt in asked if kind_of(prompt) == kind and prompt.draw < OF_SEARCH}
+        assert len(of_dataset) >= count
+        assert all(prompt.messages[0].content.startswith(opening) for prompt in of_dataset)
     rows = rows_of(made)
     tried = [json.loads((made.folder / "prompts" / f"{kind}_search.json").read_text())["candidates"] for kind in ("scene", "action")]
     examples = {one["text"] for rows_ in tried for row in rows_ for one in row["prompt"]["examples"]}
