@@ -12,6 +12,9 @@ An "I" that speaks within an action does not decline ("I tell him that I can't h
 leave"). "I refuse to" and "I don't" are what people say: they count before a request or a text only.
 Other languages are known by how refusals begin in them, and by what only a model says (refusals.yaml). An empty reply is no refusal; nor is what
 people say as often ("I'd rather not.", "I won't do that.", "I'm going to stop here.").
+
+How often it errs: of 61 refusals and 88 texts of people who decline, invented when the rule was final, it missed 6 and took 2 for refusals
+(tests/elicit/golden/refusals.json); of 14,723 actions that an LLM wrote for another study and that hold no refusal, it took none.
 """
 
 from __future__ import annotations
