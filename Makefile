@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
-# Processes that test side by side, a file each.
+# Processes that test side by side; tests/conftest.py says what each takes and when.
 WORKERS ?= 2
 
 .PHONY: run test check proof browser clean
@@ -12,7 +12,7 @@ run: .venv/installed
 	$(BIN)/python launch.py $(ARGS)
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) $(ARGS)
 
 check: .venv/installed
 	$(BIN)/ruff check .

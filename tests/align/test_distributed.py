@@ -90,7 +90,7 @@ def children(pid: int) -> list[int]:
 
 def gone(pids: list[int]) -> None:
     """Wait until none of the processes runs any more."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     for pid in pids:
         while alive(pid):
             assert time.monotonic() < deadline, pid

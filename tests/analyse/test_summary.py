@@ -56,7 +56,9 @@ def test_one_job_alone_is_not_counted(study: Study) -> None:
     texts = summary(alone, table2(alone).data)
     assert texts[0].startswith("1 job pushed power down of m by sft, measured at 2 states,")
     assert texts[1].startswith("The pushed value moved as asked (the 95% interval")
+    assert " The gain was +" in texts[1]
     assert texts[2].startswith("Values moved together more than chance (false discovery rate")
+    assert " The tax was 0." in texts[2]
     assert texts[3] == "No other value's mean shift is told from 0."
     shift = (alone.numbers["statistic"] == "shift") & (alone.numbers["value"] == "benevolence")
     moved = replace(alone, numbers=alone.numbers.assign(low=alone.numbers["low"].where(~shift, 0.05), high=alone.numbers["high"].where(~shift, 0.2)))

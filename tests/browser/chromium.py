@@ -148,7 +148,9 @@ class Browser:
     def printed(self, name: str) -> Path:
         """The page as PDF, printed on sheets."""
         path = self._shots / f"{name}.pdf"
-        path.write_bytes(base64.b64decode(self.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"]))
+        path.write_bytes(
+            base64.b64decode(self.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True, "preferCSSPageSize": True})["data"])
+        )
         return path
 
     @contextlib.contextmanager

@@ -145,12 +145,16 @@ def test_a_narrow_window_scrolls_no_page_sideways_and_squeezes_no_figure(opened:
         opened.resize(1280)
 
 
+SHEET = 19 * 96 / 2.54 + 1
+"""Pixels that a sheet leaves for a figure above its caption."""
 FITS = "const part = arguments[0]; return part.scrollWidth <= part.clientWidth + 1 && part.scrollHeight <= part.clientHeight + 1;"
 
 
 def test_it_is_printed_whole(opened: Browser, finished: Finished) -> None:
-    assert opened.printed("page").read_bytes().startswith(b"%PDF")
+    sheets = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", opened.printed("page").read_bytes())
+    assert {float(width) > float(height) for width, height in sheets} == {True, False}, "tables on their side, figures upright"
     with opened.printing():
+        assert max(svg.rect["height"] for svg in opened.all("figure svg")) <= SHEET, "no figure is cut in two"
         tables = opened.all(".table")
         names = {table.find_element("css selector", "table").get_attribute("id") for table in tables}
         assert names == {path.stem for path in (finished.folder / "tables").glob("*.csv")}, "whatever is exported"

@@ -9,6 +9,7 @@ import os
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +24,10 @@ from vat.config import AlignSpec, read
 from vat.fanout.sweep import run_points
 from vat.programs.align import baseline_of, job_of
 
-QUICKLY = (3, 37, 306)
-SLOWLY = [seed for seed in range(1000) if seed not in QUICKLY][: int(os.environ.get("VAT_SCHEDULES", "100"))]
-"""Seeds."""
-WHOLE_S = 600
+QUICKLY = (37, 314)
+SLOWLY = [3, 306, *(seed for seed in range(1000) if seed not in (3, 306, *QUICKLY))][: int(os.environ.get("VAT_SCHEDULES", "100"))]
+"""Seeds. Two schedules have room for all that is ever done."""
+WHOLE_S = 900
 """How long it may take until everything is done once nothing is disturbed any more."""
 
 
@@ -43,11 +44,8 @@ def points(place: Path, sweep: str) -> list[AlignSpec]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All jobs in turn in one process, and nothing goes wrong; and a database of MLflow with nothing in it, which takes seconds to make."""
+    """All jobs in turn in one process, and nothing goes wrong."""
     place = tmp_path_factory.mktemp("undisturbed")
-    (place / "mlruns").mkdir()
-    MlflowClient(tracking_uri=store_of(place)).search_experiments()
-    (place / "empty.db").write_bytes((place / "mlruns" / "mlflow.db").read_bytes())
     with pytest.MonkeyPatch.context() as patched:
         for fault in FAULTS:
             patched.setitem(FAULTS, fault, lambda: None)
@@ -56,9 +54,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def survive(seed: int, place: Path, undisturbed: Path) -> None:
+def survive(seed: int, place: Path, undisturbed: Path, empty: Path) -> None:
     shared, actions = schedule(seed)
-    with world(place, undisturbed / "empty.db", random.Random(-seed - 1), shared=shared) as here:
+    with world(place, empty, random.Random(-seed - 1), shared=shared) as here:
         here.launch("mine")
         for action, at in actions:
             if await_moment(here, at):
@@ -100,11 +98,15 @@ def test_the_schedules_of_every_day_do_all_that_is_ever_done_in_both_kinds_of_wo
 
 
 @pytest.mark.parametrize("seed", QUICKLY)
-def test_whatever_goes_wrong_a_sweep_ends_as_an_undisturbed_one(seed: int, tmp_path: Path, undisturbed: Path) -> None:
-    survive(seed, tmp_path, undisturbed)
+def test_whatever_goes_wrong_a_sweep_ends_as_an_undisturbed_one(
+    seed: int, tmp_path: Path, undisturbed: Path, empty_database: Callable[[], Path]
+) -> None:
+    survive(seed, tmp_path, undisturbed, empty_database())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SLOWLY)
-def test_whatever_goes_wrong_and_when_a_sweep_ends_as_an_undisturbed_one(seed: int, tmp_path: Path, undisturbed: Path) -> None:
-    survive(seed, tmp_path, undisturbed)
+def test_whatever_goes_wrong_and_when_a_sweep_ends_as_an_undisturbed_one(
+    seed: int, tmp_path: Path, undisturbed: Path, empty_database: Callable[[], Path]
+) -> None:
+    survive(seed, tmp_path, undisturbed, empty_database())

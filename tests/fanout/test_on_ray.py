@@ -33,7 +33,7 @@ from vat.config import AlignSpec, read
 from vat.errors import BackendError, ConfigError
 from vat.fanout.on_ray import _Tasks, on_ray
 from vat.fanout.plan import Plan
-from vat.fanout.ray_cluster import _looked, alive, connected, demand_of, refuse_impossible, require_shared
+from vat.fanout.ray_cluster import JOIN_S, _looked, alive, connected, demand_of, refuse_impossible, require_shared
 from vat.fanout.sweep import run_points
 from vat.programs.align import baseline_of, job_of
 from vat.track.runs import Runs
@@ -51,19 +51,11 @@ def cluster() -> Iterator[RayCluster]:
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of MLflow with nothing in it: to make one takes seconds."""
-    folder = tmp_path_factory.mktemp("empty")
-    MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db").search_experiments()
-    return folder / "mlflow.db"
-
-
-@pytest.fixture(scope="module")
-def place(cluster: RayCluster, empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Place]:
+def place(cluster: RayCluster, empty_database: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Place]:
     def made() -> Place:
         folder = tmp_path_factory.mktemp("place") / "mlruns"
         folder.mkdir()
-        (folder / "mlflow.db").write_bytes(empty.read_bytes())
+        shutil.copy(empty_database(), folder / "mlflow.db")
         return Place(folder, cluster.address)
 
     return made
@@ -341,7 +333,7 @@ def test_who_waits_for_a_node_that_is_gone_says_so_and_takes_the_next_one(
         while not at.attempts(wide):
             time.sleep(0.1)
         node.lose()
-        until = time.monotonic() + 90
+        until = time.monotonic() + 180
         while "waits for a node" not in "".join(said) and time.monotonic() < until:
             said.append(capsys.readouterr().out)
             time.sleep(0.5)
@@ -382,7 +374,7 @@ def test_a_cluster_that_is_gone_is_said_in_a_line_and_the_same_command_goes_on_w
             assert driver.poll() is None
             time.sleep(0.1)
         end(mortal.nodes[0])
-        _, errors = driver.communicate(timeout=120)
+        _, errors = driver.communicate(timeout=300)
     assert driver.returncode == 2, errors
     assert re.search(rf"^cluster: Ray must be there until the sweep is done; got one that {says}\. What is done stays", errors, re.M)
     assert {run.info.status for run in at.runs().values()} <= {"FINISHED", "KILLED"}
@@ -437,7 +429,7 @@ def test_a_cluster_that_is_not_there_is_said_at_once(compose: Compose) -> None:
         BackendError, match=r"^cluster\.address=127\.0\.0\.1:1: must be a Ray cluster that takes us; got '\[Errno 111\] Connection refused'\. "
     ):
         run_points([compose(*SCRIPTED, "cluster.address=127.0.0.1:1")], sweep=None, work=on_ray)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < JOIN_S, "nobody waits for an answer"
 
 
 def test_who_answers_but_is_no_cluster_is_given_up(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -545,5 +537,5 @@ except KeyboardInterrupt:
 def test_who_is_told_to_leave_while_ray_begins_leaves_in_order(number: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-c", BEGINS, str(int(number)), str(ROOT / "conf")]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 130, done.stderr

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import itertools
 import json
 import os
 import re
@@ -30,6 +29,8 @@ from vat.types import Message, Prompt
 
 CONF = Path(__file__).parents[2] / "conf" / "model"
 DEFAULTS = {key: setting for key, setting in yaml.safe_load((CONF / "openai.yaml").read_text()).items() if key != "_target_"}
+AT_ONCE_S = 30.0
+"""Within this a busy machine does what takes well under a second; what would be waited for otherwise takes longer, or for ever."""
 KEY = "sk-test-9hT3xQ/7+aZ0pLmN4vB8"
 PRICED = {"usd_per_million_read": 1000.0, "usd_per_million_written": 5000.0}
 
@@ -87,7 +88,7 @@ def threads():
     return [thread for thread in threading.enumerate() if thread.name == "vat-requests"]
 
 
-def until(reached, seconds=5.0):
+def until(reached, seconds=AT_ONCE_S):
     end = time.monotonic() + seconds
     while not reached() and time.monotonic() < end:
         time.sleep(0.01)
@@ -97,7 +98,7 @@ def until(reached, seconds=5.0):
 # ── answers
 
 
-@pytest.mark.parametrize(("concurrency", "delay_s"), [(1, 0.002), (7, 0.02), (64, 0.3)])
+@pytest.mark.parametrize(("concurrency", "delay_s"), [(1, 0.002), (7, 0.02), (64, 0.8)])
 def test_every_prompt_is_asked_once_and_never_more_at_a_time_than_allowed(concurrency, delay_s):
     prompts = prompts_of(80)
     with FaultyServer(delay_s=delay_s) as server:
@@ -119,11 +120,11 @@ def test_prompts_that_begin_alike_are_asked_one_after_the_other():
 
 def test_answers_are_handed_on_while_others_are_still_on_their_way():
     with FaultyServer(lambda question, before: "silent" if " 3," in question else None) as server:
-        answers = remote(server, timeout_s=60).ratings(prompts_of(40), max_new_tokens=16)
+        answers = remote(server, timeout_s=4 * AT_ONCE_S).ratings(prompts_of(40), max_new_tokens=16)
         start, rows = time.monotonic(), []
         while len(rows) < 39:
             rows += next(answers).rows
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < AT_ONCE_S
         answers.close()
 
 
@@ -331,24 +332,23 @@ def test_nobody_sends_before_the_server_wants_to_be_asked_again(as_date):
     prompts = prompts_of(100)
     with FaultyServer(fault, delay_s=0.01) as server:
         assert_whole(prompts, [*remote(server, concurrency=8).ratings(prompts, max_new_tokens=16)])
-    times = [seen.at for seen in server.seen]
     (turned_away,) = [seen.at for seen in server.seen if seen.fault]
-    gap, begin = max((after - before, before) for before, after in itertools.pairwise(times))
-    assert 0.4 < gap < 3
-    assert begin < turned_away + 0.4  # only what was on its way
+    early = [seen for seen in server.seen if turned_away < seen.at < turned_away + 0.4]
+    assert len(early) < 8  # only what was on its way; 69 were still to be asked
+    assert max(seen.at for seen in server.seen) < turned_away + AT_ONCE_S
 
 
-@pytest.mark.parametrize("limit", [None, 5.0])
+@pytest.mark.parametrize("limit", [None, 2 * AT_ONCE_S])
 def test_a_server_that_asks_for_more_patience_than_there_is_ends_the_job_at_once(limit):
     prompts = prompts_of(100)
     with FaultyServer(lambda question, before: "429 after" if len(server.seen) > 30 else None, wait="3600", say=lambda q: "come back") as server:
         start = time.monotonic()
         parts, error = collected(remote(server, concurrency=4, time_limit_s=limit).ratings(prompts, max_new_tokens=16))
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < AT_ONCE_S
     assert 25 < len(rows_of(parts)) < 31
     assert_right(prompts, parts)
     assert re.fullmatch(
-        rf"model m: the server must take requests within {'[45]' if limit else '600'} s; got a wish to wait 3600 s "
+        rf"model m: the server must take requests within {'[3-6][0-9]' if limit else '600'} s; got a wish to wait 3600 s "
         r"\(status 429: 'come back'\)\. Run the same command after that\.",
         str(error),
     )
@@ -402,7 +402,7 @@ def test_a_slow_drip_ends_with_the_time_of_a_request():
         start = time.monotonic()
         with pytest.raises(BackendError, match=r"got none for 1 of 1, the last with no whole answer within 0\.4 s\. Run"):
             model.rate(prompts)
-    assert 0.3 < time.monotonic() - start < 5
+    assert 0.3 < time.monotonic() - start < AT_ONCE_S
 
 
 def test_a_limit_of_time_keeps_what_was_answered():
@@ -412,7 +412,7 @@ def test_a_limit_of_time_keeps_what_was_answered():
         model.check(prompts[0])
         start = time.monotonic()
         parts, error = collected(model.ratings(prompts, max_new_tokens=16))
-        assert 0.6 < time.monotonic() - start < 5
+        assert 0.6 < time.monotonic() - start < AT_ONCE_S
     got = len(rows_of(parts))
     assert 4 <= got < 1000
     assert_right(prompts, parts)
@@ -518,28 +518,29 @@ def interruptible():
 
 def test_an_answer_that_never_comes_does_not_hold_up_an_interrupt(interruptible):
     with FaultyServer(lambda question, before: "silent" if before else None) as server:
-        model, prompts = remote(server, timeout_s=20, retries=0), prompts_of(1)
+        model, prompts = remote(server, timeout_s=4 * AT_ONCE_S, retries=0), prompts_of(1)
         model.check(prompts[0])
         timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         start = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             model.rate(prompts)
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < AT_ONCE_S
         assert not threads()
         until(lambda: server.connections == 0)
 
 
 def test_a_name_that_is_still_looked_up_does_not_hold_up_an_end(monkeypatch, caplog, capfd):
-    look_up = socket.getaddrinfo
-    monkeypatch.setattr("socket.getaddrinfo", lambda host, *more, **kinds: time.sleep(1.0) or look_up("localhost", *more, **kinds))
+    look_up, found = socket.getaddrinfo, threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda host, *more, **kinds: found.wait(AT_ONCE_S) and look_up("localhost", *more, **kinds))
     monkeypatch.setattr(RemoteModel, "_try_out", lambda *given, **more: Trial(20, 1, 1.0, seeded=False, tokens=(0.0, 0.0)))
     start = time.monotonic()
     with pytest.raises(BackendError, match="time_limit_s"):
         remote("http://slow.example:1/v1", time_limit_s=0.2).rate(prompts_of(3))
-    assert time.monotonic() - start < 0.9
+    assert time.monotonic() - start < AT_ONCE_S
     assert not threads()
-    time.sleep(1.0)
+    found.set()
+    time.sleep(0.5)
     assert "destroyed" not in caplog.text + str(capfd.readouterr())
 
 

@@ -47,15 +47,13 @@ LATEST_S = 0.2
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def begun(tmp_path_factory: pytest.TempPathFactory, empty_database: Callable[[], Path]) -> Path:
     """A finished baseline and a database of MLflow with nothing in it: both take seconds, and neither is what is killed here."""
     mlruns = tmp_path_factory.mktemp("begun") / "mlruns"
     mlruns.mkdir()
-    MlflowClient(tracking_uri=f"sqlite:///{mlruns}/mlflow.db").search_experiments()
-    empty = shutil.copy(mlruns / "mlflow.db", mlruns.parent)
     in_process(mlruns, *FEW, "strategy=none")
     shutil.rmtree(mlruns / "artifacts")
-    shutil.copy(empty, mlruns)
+    shutil.copy(empty_database(), mlruns / "mlflow.db")
     return mlruns
 
 

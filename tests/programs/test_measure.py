@@ -39,15 +39,12 @@ def composed(program: str, mlruns: Path, *overrides: str) -> DictConfig:
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A job and its baseline, finished, and beside them a database of MLflow with nothing in it: making one takes seconds."""
-    place, database = tmp_path_factory.mktemp("template"), "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{place / database}").search_experiments()
-    (place / "mlruns").mkdir()
-    shutil.copy(place / database, place / "mlruns")
-    run_points([read(composed("align", place / "mlruns", *JOB))], sweep=None)
-    shutil.copy(place / database, place / "mlruns")
-    return place / "mlruns"
+def template(tmp_path_factory: pytest.TempPathFactory, empty_database: Callable[[], Path]) -> Path:
+    """A job and its baseline, finished, and beside them a database of MLflow with nothing in it."""
+    mlruns = tmp_path_factory.mktemp("template") / "mlruns"
+    run_points([read(composed("align", mlruns, *JOB))], sweep=None)
+    shutil.copy(empty_database(), mlruns / "mlflow.db")
+    return mlruns
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from vat.config import AlignSpec, ReportSpec, read, read_report
 from vat.errors import ConfigError, DataError
 from vat.fanout.sweep import run_points
 from vat.programs.align import describe, job_of
-from vat.programs.report import report
+from vat.programs.report import _title, report
 from vat.track.runs import Runs
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -76,6 +76,11 @@ def test_runs_are_named_by_job_or_run_and_each_choice_has_a_folder_of_its_own(as
     folders = [report(asked(f"runs=['{name}']")) for name in (key, run.info.run_id)]
     assert len(set(folders)) == 2
     assert {tuple(pd.read_csv(folder / "tables" / "table2.csv")["job"]) for folder in folders} == {(key,)}
+
+
+@pytest.mark.parametrize(("names", "title"), [(["a", "b"], "Runs a, b"), ([*"abcd"], "4 runs")])
+def test_a_title_names_few_runs_and_counts_many(names: list[str], title: str, asked: Callable[..., ReportSpec]) -> None:
+    assert _title(asked(f"runs=[{','.join(names)}]")) == title
 
 
 WRONG = {

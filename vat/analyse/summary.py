@@ -43,7 +43,8 @@ def _gained(table: DataFrame) -> str:
     text += f" and the other way in {len(down)}." if len(down) else "."
     if len(up):
         best = up.iloc[int(up["gain"].argmax())]
-        text += f" The largest gain, {_signed(best, 'gain')}, was that of {_named(best)}."
+        gain = _signed(best, "gain")
+        text += f" The gain was {gain}." if len(known) == 1 else f" The largest gain, {gain}, was that of {_named(best)}."
     return text
 
 
@@ -57,8 +58,8 @@ def _beyond(table: DataFrame) -> str:
     text += f"nVAT would be about {chance:.3f}."
     if len(sure):
         most = sure.iloc[int(sure["nvat"].argmax())]
-        interval = f"[{most['nvat_low']:.3f}, {most['nvat_high']:.3f}]"
-        text += f" The largest tax was {most['nvat']:.3f} (free of chance within {interval}), of {_named(most)}."
+        tax = f"{most['nvat']:.3f} (free of chance within [{most['nvat_low']:.3f}, {most['nvat_high']:.3f}])"
+        text += f" The tax was {tax}." if len(known) == 1 else f" The largest tax was {tax}, of {_named(most)}."
     else:
         text += " No tax here is told from chance."
     return text

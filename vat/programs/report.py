@@ -16,7 +16,7 @@ from vat.analyse.graph import write_graphs
 from vat.analyse.page import how_it_was_made, page_of
 from vat.analyse.study import Study, saved_study, study_of
 from vat.analyse.style import Look
-from vat.analyse.summary import summary
+from vat.analyse.summary import MOST_NAMED, summary
 from vat.analyse.tables import jobs_table, printed, robustness, table2, write
 from vat.config import ReportSpec
 from vat.errors import DataError, choose
@@ -112,6 +112,8 @@ def _about(spec: ReportSpec) -> str:
 def _title(spec: ReportSpec) -> str:
     if spec.sweep:
         return f"Sweep {spec.sweep}"
+    if len(spec.runs) > MOST_NAMED:
+        return f"{len(spec.runs)} runs"
     return f"Runs {', '.join(spec.runs)}" if spec.runs else f"Runs where {spec.filter}"
 
 
