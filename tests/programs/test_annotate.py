@@ -80,6 +80,12 @@ def test_without_ratings_there_is_a_sheet_for_each_of_three_annotators(asked: As
     assert not (root / "mlflow.db").exists()
 
 
+def test_a_name_with_a_space_is_quoted_where_the_next_command_is_told(asked: Asked, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dataset(root, "of may")
+    annotate(asked("dataset='of may'", "count=6"))
+    assert "python launch.py -cn annotate \"dataset='of may'\" ratings=[" in capsys.readouterr().out
+
+
 def test_the_same_command_adds_what_is_not_there_and_touches_nothing_else(asked: Asked, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = annotate(asked("count=6"))
     filled(folder, kept(folder), 5, number=2)

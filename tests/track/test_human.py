@@ -50,6 +50,12 @@ def test_the_table_and_what_is_defined_are_in_the_datasets_run_and_in_no_other(t
         assert not store.list_artifacts(other)
 
 
+def test_a_datasets_name_may_have_spaces(tmp_path: Path, file: Path) -> None:
+    where = tracking(tmp_path)
+    wanted = with_run(where, kind="dataset", dataset="mine of may 2.0")
+    assert log_human(where, "mine of may 2.0", [file], FOUND) == wanted
+
+
 def test_a_number_is_logged_again_only_if_it_changed(tmp_path: Path, file: Path) -> None:
     where = tracking(tmp_path)
     run = with_run(where, kind="dataset", dataset="mine")

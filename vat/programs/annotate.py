@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -66,7 +67,8 @@ def _export(spec: AnnotateSpec, dataset: _Dataset, theory: Theory, folder: Path)
     few = f"Note: the dataset has {len(sample.instances)} scenes, so {len(sample.instances)} instances and not {spec.count}."
     lines = [_balance(sample), *[few] * (len(sample.instances) < spec.count)]
     lines += [*map(str, written), *(f"{file}: was there, left as it is" for file in kept_files)]
-    lines += ["", f"When they come back: python launch.py -cn annotate dataset={spec.dataset} ratings=[<file>,<file>]"]
+    named = f"dataset={spec.dataset}" if re.fullmatch(r"[\w./-]+", spec.dataset) else f"\"dataset='{spec.dataset}'\""
+    lines += ["", f"When they come back: python launch.py -cn annotate {named} ratings=[<file>,<file>]"]
     print("\n".join(lines), flush=True)
     return folder
 

@@ -28,7 +28,7 @@ def log_human(tracking: Tracking, dataset: str, files: Sequence[Path], found: Ma
     """
     from filelock import FileLock
 
-    if not re.fullmatch(r"[\w.-]+", dataset) or (tracking.uri is None and not (tracking.folder / "mlflow.db").is_file()):
+    if not re.fullmatch(r"[\w. -]+", dataset) or (tracking.uri is None and not (tracking.folder / "mlflow.db").is_file()):
         return None
     with errors_of_mlflow(tracking):
         from mlflow.entities import Metric
