@@ -1,7 +1,7 @@
 """Sentences and words, counted."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vat.generate.languages import language
@@ -64,6 +64,8 @@ def test_plain_sentences_are_counted(parts):
     assert sentences(" ".join(parts), ENGLISH) == tuple(parts)
 
 
+@example("a!b", "English")
+@example("I wait at 5 p.m. I go.", "English")
 @given(st.text(), st.sampled_from(["English", "Japanese", "Hindi"]))
 def test_no_letter_is_lost_and_white_space_does_not_matter(text, name):
     found = sentences(text, language(name))

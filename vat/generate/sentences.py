@@ -52,11 +52,11 @@ def sentences(text: str, language: Language) -> tuple[str, ...]:
     quotation that begins it ('"Stop!" I say.'), and in lower case. One ends after "no." before a capital, where the space was forgotten, and in a
     text that begins with I after "p.m.", "etc." or a capital before another I.
     """
-    begins_with_i, in_small_letters = text.startswith("I"), text[:1].islower()
+    line = " ".join(text.split())
     found: list[str] = []
     before = ""
-    for piece in _pieces(" ".join(text.split()), language.code, begins_with_i):
-        if before and (_goes_on(before, piece, language) or (piece[0].islower() and not in_small_letters)):
+    for piece in _pieces(line, language.code):
+        if before and (_goes_on(before, piece, language) or (piece[0].islower() and not line[0].islower())):
             found[-1] += piece
         else:
             found.append(piece)
@@ -64,9 +64,9 @@ def sentences(text: str, language: Language) -> tuple[str, ...]:
     return tuple(sentence.strip() for sentence in found)
 
 
-def _pieces(line: str, code: str, begins_with_i: bool) -> list[str]:
+def _pieces(line: str, code: str) -> list[str]:
     pieces = [part for piece in segment(code, line) for part in _cut(piece, _MISSED)]
-    return [part for piece in pieces for part in _cut(piece, _MISSED_AFTER_I)] if begins_with_i else pieces
+    return [part for piece in pieces for part in _cut(piece, _MISSED_AFTER_I)] if line.startswith("I") else pieces
 
 
 def _cut(piece: str, ends: re.Pattern[str]) -> list[str]:
