@@ -146,6 +146,26 @@ def test_who_waits_for_what_another_asks_for_gets_its_error(tmp_path: Path) -> N
     assert len(calls) == 1
 
 
+def test_who_leaves_waits_for_what_is_on_its_way_and_lets_nobody_ask_more(tmp_path: Path) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(prompt: Prompt) -> str:
+        entered.set()
+        assert leave.wait(10)
+        return "x"
+
+    models = {"writer": Speaker(slow), "probe": echo()}
+    desk = desk_of(tmp_path, models)
+    [thread] = in_threads(lambda: desk.ask("writer", [question(1)], max_new_tokens=9))
+    assert entered.wait(10)
+    threading.Timer(0.2, leave.set).start()
+    desk.leave()
+    assert desk_of(tmp_path, models).account()["writer"].requests == 1
+    with pytest.raises(BackendError, match="Run the same command"):
+        desk.ask("probe", [question(1)], max_new_tokens=9)
+    thread.join(10)
+
+
 def test_the_last_answers_of_a_role_are_kept_while_others_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "EVERY_S", 0.05)
     desk = desk_of(tmp_path, {"writer": echo(), "probe": echo()})

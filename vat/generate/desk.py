@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from vat.elicit.base import AnswerStore
-from vat.errors import OverBudget, VatError
+from vat.errors import BackendError, OverBudget, VatError
 from vat.models.base import Model
 from vat.types import Answered, Prompt, answers_of
 
 CHARACTERS_A_TOKEN = 2.0
 """Fewer than there are, so that what is set aside for a prompt is enough."""
+LEAVE_S = 10.0
+"""So long, after an interruption, for answers that are paid for to arrive."""
 
 
 class Spent(NamedTuple):
@@ -91,6 +93,15 @@ class Desk:
         with self._lock:
             for store in self._stores.values():
                 store.close()
+
+    def leave(self, within_s: float = LEAVE_S) -> None:
+        """Nobody is asked any more; what threads are asking for is waited for, and is on disk with all that was said."""
+        self.end(BackendError("desk: must be asked before it is left; got a question after that. Run the same command to go on."))
+        try:
+            with self._lock:
+                self._lock.wait_for(lambda: not self._on_its_way, within_s)
+        finally:
+            self.close()
 
     def end(self, error: VatError) -> VatError:
         """From now on whoever asks gets an error; the first that ends the work counts, and is returned."""

@@ -237,12 +237,7 @@ def _or_least(score: float) -> float:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """What DSPy prints and logs is not for our user; its errors come as ours."""
-    logger = logging.getLogger("dspy")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)
+    """What DSPy prints and logs is not for our user; its errors come as ours. Its log stays shut: its threads outlive an interruption."""
+    logging.getLogger("dspy").setLevel(logging.CRITICAL)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield

@@ -56,7 +56,7 @@ def make_dataset(spec: DatasetSpec) -> None:
                 try:
                     made = _made(work)
                 finally:
-                    work.desk.close()
+                    work.desk.leave()
                 result = finish(spec, setup, folder, run, work.desk, scenes=made.scenes, actions=made.actions)
         print("\n".join(told_of(folder, result)), flush=True)
 
