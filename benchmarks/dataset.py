@@ -1,0 +1,134 @@
+"""Writing in bulk: what a request costs our process, rules and storage included, against DSPy's own client for the same prompts; and how near 64 in
+flight come to the 1,280 requests a second that a server of 50 ms allows.
+
+python benchmarks/dataset.py             # the server is a process of its own; a missed target says NO
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import yaml
+
+from vat.generate.bulk import Wanted, write
+from vat.generate.desk import Desk
+from vat.generate.languages import language
+from vat.generate.plan import SUPPORTS, given_of_action
+from vat.generate.prompts import base_prompt
+from vat.models.remote import RemoteModel
+from vat.theory.schwartz import SCHWARTZ
+from vat.track.store import PartStore
+
+IN_FLIGHT, DELAY_S, SHARE, CPU_MS = 64, 0.05, 0.9, 3.0
+OURS, THEIRS = 6400, 640
+SCENE = "The citizens' meeting in the school gym is in its third hour. " * 8
+TEXT = "I hand the clerk my form before the noon bell, tell Dr. Khan what I saw, and sign the list for the neighbours."
+REPLY = {
+    "id": "x", "object": "chat.completion", "created": 0, "model": "m", "usage": {"prompt_tokens": 300, "completion_tokens": 30, "total_tokens": 330},
+    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": TEXT}}],
+}  # fmt: skip
+
+
+class Answering(asyncio.Protocol):
+    """The server's end of a connection: the same action, DELAY_S after each request."""
+
+    body = json.dumps(REPLY).encode()
+    reply = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    def __init__(self) -> None:
+        self._given = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._given += data
+        head, end, body = self._given.partition(b"\r\n\r\n")
+        if end and len(body) >= int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]):
+            self._given = b""
+            asyncio.get_running_loop().call_later(DELAY_S, self._transport.write, self.reply)  # type: ignore[attr-defined]
+
+
+def serve(pipe: Connection) -> None:
+    async def run() -> None:
+        server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, backlog=256)
+        pipe.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+def wanted(count: int) -> list[Wanted]:
+    """Actions, each in a scene of its own, so that none is there twice."""
+    items = SCHWARTZ.items
+    return [Wanted(str(n), given_of_action(f"{SCENE}{n}", items[n % len(items)], SUPPORTS, SCHWARTZ), n) for n in range(count)]
+
+
+def ours(port: int, count: int) -> tuple[float, float]:
+    """Texts a second, and milliseconds of processor time for one."""
+    settings = yaml.safe_load((Path(__file__).parents[1] / "conf" / "model" / "openai.yaml").read_text())
+    del settings["_target_"]
+    server = {"name": "m", "base_url": f"http://127.0.0.1:{port}/v1", "api_key_env": None, "concurrency": IN_FLIGHT}
+    model, prompt, texts = RemoteModel(**settings | server).drawing(0.7), base_prompt("action", "English"), wanted(count)
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Desk({"writer": model}, lambda role: PartStore(Path(folder) / role / "texts"), limit_usd=None)
+        desk.try_out("writer", prompt.prompt(texts[0].given), max_new_tokens=150)
+        start, used = time.perf_counter(), time.process_time()
+        made = write(desk, prompt, texts, language("English"), tries=1, max_new_tokens=150)
+        seconds, used = time.perf_counter() - start, time.process_time() - used
+    assert len(made.texts) == count
+    return count / seconds, 1000 * used / count
+
+
+def by_dspy(port: int, count: int) -> tuple[float, float]:
+    """The same by `dspy.Predict` in as many threads."""
+    import dspy
+
+    dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
+    lm = dspy.LM("openai/m", api_base=f"http://127.0.0.1:{port}/v1", api_key="none", temperature=0.7, max_tokens=150, cache=False)
+    names = list(wanted(1)[0].given)
+    step = dspy.Predict(dspy.Signature({**{name: (str, dspy.InputField()) for name in names}, "text": (str, dspy.OutputField())}, "Write."))
+
+    def one(text: Wanted) -> None:
+        with dspy.context(lm=lm, adapter=Plain()):
+            step(**text.given)
+
+    class Plain(dspy.ChatAdapter):  # type: ignore[misc]
+        def parse(self, signature: object, completion: str) -> dict[str, str]:
+            return {"text": completion}
+
+    texts = wanted(count)
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        list(pool.map(one, texts[:IN_FLIGHT]))
+        start, used = time.perf_counter(), time.process_time()
+        list(pool.map(one, texts))
+        return count / (time.perf_counter() - start), 1000 * (time.process_time() - used) / count
+
+
+def main() -> int:
+    near, far = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=serve, args=(far,), daemon=True)
+    server.start()
+    port, possible = near.recv(), IN_FLIGHT / DELAY_S
+    rate, used_ms = ours(port, OURS)
+    their_rate, their_ms = by_dspy(port, THEIRS)
+    server.terminate()
+    cheap, fast = used_ms < CPU_MS, rate >= SHARE * possible
+    print(f"ours {used_ms:.2f} ms of processor time a request, DSPy's client {their_ms:.2f}: {their_ms / used_ms:.1f} ×", end="")
+    print(f"   under {CPU_MS:g} ms: {'yes' if cheap else 'NO'}")
+    print(f"ours {rate:.0f}/s, DSPy's client {their_rate:.0f}/s; of the possible {possible:.0f}/s: {rate / possible:.0%}", end="")
+    print(f"   at least {SHARE:.0%}: {'yes' if fast else 'NO'}")
+    return int(not (cheap and fast))
+
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method("spawn")
+    sys.exit(main())
