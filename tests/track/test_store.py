@@ -131,11 +131,11 @@ def test_draws_of_one_question_are_kept_apart_and_the_first_is_the_question_as_i
 
 def test_an_open_store_sees_what_was_written_since_and_counts_it(tmp_path: Path) -> None:
     store = PartStore(tmp_path)
-    assert len(store) == 0
+    assert store.count() == 0
     kept(tmp_path, [2])
     assert list(store.read(PROMPTS).rows) == [2]
     kept(tmp_path, [0, 4])
     found = store.read(PROMPTS)
     assert list(found.rows) == [0, 2, 4]
     assert_same(found.answers, Answered(range(5), ANSWERS).without([1, 3]).answers)
-    assert len(store) == 3
+    assert store.count() == 3

@@ -28,7 +28,7 @@ class AnswerStore(Protocol):
     def tokens(self) -> tuple[float, float]:
         """Tokens read and written for all that the job has asked so far, as a server counted them."""
 
-    def __len__(self) -> int:
+    def count(self) -> int:
         """How many answers are kept."""
 
 
@@ -52,7 +52,7 @@ class NoStore:
         """None."""
         return 0.0, 0.0
 
-    def __len__(self) -> int:
+    def count(self) -> int:
         """None."""
         return 0
 

@@ -94,7 +94,7 @@ class RatingElicitation:
         prompts = [question.prompt(probe, shots) for probe in probes]
         different = list(dict.fromkeys(prompts))
         ask = model.ratings if self.mode == "direct" else model.texts
-        answers = answers_to(different, ask, max_new_tokens=self.max_new_tokens, store=store or NoStore(), progress=progress)
+        answers = answers_to(different, ask, max_new_tokens=self.max_new_tokens, store=NoStore() if store is None else store, progress=progress)
         progress(len(prompts) - len(different))
         row_of = {prompt: row for row, prompt in enumerate(different)}
         rows = [row_of[prompt] for prompt in prompts]

@@ -120,7 +120,7 @@ class Desk:
 
     def account(self) -> dict[str, Spent]:
         """What each role has cost."""
-        return {role: Spent(len(self._stores[role]), *tokens, self._models[role].cost_usd(tokens)) for role, tokens in self._tokens.items()}
+        return {role: Spent(self._stores[role].count(), *tokens, self._models[role].cost_usd(tokens)) for role, tokens in self._tokens.items()}
 
     def _recall(self, role: str, prompts: Sequence[Prompt]) -> None:
         """Take from the store what was said before."""
