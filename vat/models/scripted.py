@@ -72,7 +72,7 @@ class ScriptedModel(Model):
     def _said(self, prompt: Prompt) -> str:
         bell, refuses = self._answer(prompt)
         if refuses:
-            return "I'm sorry, but I can't help with that."
+            return "I would rather not say." if prompt.labels else "I'm sorry, but I can't help with that."
         return written(prompt, self.sway) or f"Answer: {bell.argmax() + 1}"
 
     def _answer(self, prompt: Prompt) -> tuple[Floats, bool]:
