@@ -35,7 +35,7 @@ LATEST_S = 0.1
 """A kill comes at most so long after a file."""
 LOST_S = EVERY_S + GATHER_S
 """Answers that came within this time before a kill may be lost."""
-SLACK_S = 10.0
+SLACK_S = 2.5
 """By which a busy machine may be late."""
 LOADED = [
     "vat.programs.dataset",
