@@ -16,7 +16,7 @@ import yaml
 from tests.analyse.planted import APART, TOGETHER, planted_job
 from vat.analyse.figures.base import FORMATS, Figure, _pages, drawn
 from vat.analyse.study import Study, study_of
-from vat.analyse.style import Look, styled
+from vat.analyse.style import CHANCE, Look, styled
 from vat.nodes import build
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +69,21 @@ def test_a_page_can_be_read_no_text_lies_on_another_or_outside(name: str, study:
             assert not cut, f"{name}: cut off"
 
 
+@pytest.mark.parametrize("name", ["stability", "agreement"])
+def test_lines_on_bars_are_edged_so_that_dark_bars_do_not_hide_them(name: str, study: Study) -> None:
+    with styled():
+        [page] = _pages(figure(name), figure(name).data(study), Look.of(study))
+        lines = [line for axes in page.axes for line in axes.lines if line.get_color() in ("black", CHANCE)]
+    assert len(lines) > 5
+    assert all(line.get_path_effects() for line in lines)
+
+
+@pytest.mark.parametrize("name", ["circumplex", "stability", "trajectories"])
+def test_chance_is_the_same_unbroken_line_in_every_legend(name: str, study: Study) -> None:
+    [chance] = [one for one in figure(name).key(figure(name).data(study), Look.of(study)) if one.get_label().startswith("by chance")]
+    assert (chance.get_color(), chance.get_linestyle()) == (CHANCE, "-")
+
+
 def _texts(page: Any) -> list[Any]:
     """All that is drawn; ticks beyond an axis have a text, too, that is not."""
     found = [text for legend in page.legends for text in legend.get_texts()]
@@ -118,6 +133,15 @@ def test_the_radar_and_the_circle_have_the_planted_values_beyond_chance_and_the_
         assert (strongest[size].drop(list(planted)) < 1.5 * strongest["chance"].drop(list(planted))).all()
     live = radar[(radar["panel"] == "m · power ↓ · steering") & radar["strongest"]]
     assert (live["share"] ** 2).mean() == pytest.approx(1, abs=0.02), "over replicates the mean of shares whose mean square is 1"
+
+
+def test_more_pushed_values_than_a_circle_has_room_for_are_shown_at_their_strongest_dose_alone(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = figure("circumplex").data(study)
+    monkeypatch.setattr("vat.analyse.figures.circumplex.MOST_WITH_DOSES", 0)
+    found = figure("circumplex").data(study)
+    assert not whole["strongest"].all()
+    pd.testing.assert_frame_equal(found, whole[whole["strongest"]].reset_index(drop=True))
+    assert "weakest" not in {handle.get_label() for handle in figure("circumplex").key(found, Look.of(study))}
 
 
 def test_a_value_that_never_moves_has_no_place_in_the_radar_and_grey_couplings(study: Study) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from vat.analyse.study import Study
 
+MOST_WITH_DOSES = 4
+"""Pushed values of a panel beyond which their weaker doses would hide them all."""
 _FAINTEST = 0.12
 
 
@@ -33,8 +35,9 @@ class Circumplex(Figure):
     title: ClassVar[str] = "The tax on the circle of values"
     caption: ClassVar[str] = (
         "VAT(u) of each value at its place on the circle. A colour is a value that was pushed; solid is the strongest dose, broken lines are the "
-        "middle and the weakest. A dot is as opaque as the value's VAT is stable: its smallest over the doses, divided by its largest (with one "
-        "dose, opaque). The grey ring is chance alone. Whether the pattern follows the circle is tested in the table of robustness."
+        "middle and the weakest (left out with more than 4 pushed values). A dot is as opaque as the value's VAT is stable: its smallest over the "
+        "doses, divided by its largest (with one dose, opaque). The grey ring is chance alone. Whether the pattern follows the circle is tested in "
+        "the table of robustness."
     )
     needs: ClassVar[str] = "a job with measure=tax and a theory whose values have angles"
     projection: ClassVar[str | None] = "polar"
@@ -49,9 +52,9 @@ class Circumplex(Figure):
         largest = of_value.transform("max")
         found["stability"] = (of_value.transform("min") / largest.where(largest > 0)).fillna(0.0)
         found = few_doses(found)
-        return (
-            found.assign(panel=list(map(of_method, each(found)))).sort_values(["model", "strategy", "settings"], kind="stable").reset_index(drop=True)
-        )
+        found = found.assign(panel=list(map(of_method, each(found)))).sort_values(["model", "strategy", "settings"], kind="stable")
+        pushed = found.drop_duplicates(["panel", "value", "direction"])["panel"].value_counts()
+        return found[found["strongest"] | (found["panel"].map(pushed) <= MOST_WITH_DOSES)].reset_index(drop=True)
 
     def draw(self, axes: Any, rows: DataFrame, look: Look) -> None:
         """The lines, the dots of the strongest dose, and the ring of chance."""
