@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import yaml
+from remote import Answering, barely
 
 from vat.generate.bulk import Wanted, write
 from vat.generate.desk import Desk
@@ -30,36 +31,28 @@ from vat.track.store import PartStore
 IN_FLIGHT, DELAY_S, SHARE, CPU_MS = 64, 0.05, 0.9, 3.0
 OURS, THEIRS = 6400, 640
 SCENE = "The citizens' meeting in the school gym is in its third hour. " * 8
-TEXT = "I hand the clerk my form before the noon bell, tell Dr. Khan what I saw, and sign the list for the neighbours."
+TEXT = "I hand the clerk my form before the noon bell, tell Dr. Khan what I saw, and sign list 0000000 for the neighbours."
 REPLY = {
     "id": "x", "object": "chat.completion", "created": 0, "model": "m", "usage": {"prompt_tokens": 300, "completion_tokens": 30, "total_tokens": 330},
     "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": TEXT}}],
 }  # fmt: skip
 
 
-class Answering(asyncio.Protocol):
-    """The server's end of a connection: the same action, DELAY_S after each request."""
+class Writing(Answering):
+    """The server's end of a connection: another action of the same length each time, DELAY_S after each request."""
 
-    body = json.dumps(REPLY).encode()
-    reply = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    delay_s, written = DELAY_S, 0
 
-    def __init__(self) -> None:
-        self._given = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._given += data
-        head, end, body = self._given.partition(b"\r\n\r\n")
-        if end and len(body) >= int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]):
-            self._given = b""
-            asyncio.get_running_loop().call_later(DELAY_S, self._transport.write, self.reply)  # type: ignore[attr-defined]
+    @property
+    def reply(self) -> bytes:  # type: ignore[override]
+        Writing.written += 1
+        body = json.dumps(REPLY).encode().replace(b"0000000", b"%07d" % Writing.written)
+        return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 def serve(pipe: Connection) -> None:
     async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, backlog=256)
+        server = await asyncio.get_running_loop().create_server(Writing, "127.0.0.1", 0, backlog=256)
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -118,14 +111,15 @@ def main() -> int:
     server = multiprocessing.Process(target=serve, args=(far,), daemon=True)
     server.start()
     port, possible = near.recv(), IN_FLIGHT / DELAY_S
+    bare = barely(port, OURS, base_prompt("action", "English").prompt(wanted(1)[0].given), len(Writing().reply))
     rate, used_ms = ours(port, OURS)
     their_rate, their_ms = by_dspy(port, THEIRS)
     server.terminate()
-    cheap, fast = used_ms < CPU_MS, rate >= SHARE * possible
+    cheap, fast = used_ms < CPU_MS, rate >= SHARE * min(bare, possible)
     print(f"ours {used_ms:.2f} ms of processor time a request, DSPy's client {their_ms:.2f}: {their_ms / used_ms:.1f} ×", end="")
     print(f"   under {CPU_MS:g} ms: {'yes' if cheap else 'NO'}")
-    print(f"ours {rate:.0f}/s, DSPy's client {their_rate:.0f}/s; of the possible {possible:.0f}/s: {rate / possible:.0%}", end="")
-    print(f"   at least {SHARE:.0%}: {'yes' if fast else 'NO'}")
+    print(f"ours {rate:.0f}/s, DSPy's client {their_rate:.0f}/s, a bare client {bare:.0f}/s: {rate / bare:.0%} of that", end="")
+    print(f"; of the possible {possible:.0f}/s: {rate / possible:.0%}   at least {SHARE:.0%} of what the server gives: {'yes' if fast else 'NO'}")
     return int(not (cheap and fast))
 
 

@@ -68,8 +68,8 @@ class Asking(asyncio.Protocol):
 
     left = 0
 
-    def __init__(self, request: bytes, done: asyncio.Event) -> None:
-        self._request, self._done, self._got = request, done, 0
+    def __init__(self, request: bytes, done: asyncio.Event, length: int) -> None:
+        self._request, self._done, self._length, self._got = request, done, length, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -77,7 +77,7 @@ class Asking(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._got += len(data)
-        if self._got >= len(Answering.reply):
+        if self._got >= self._length:
             self._got = 0
             self._send()
 
@@ -104,17 +104,17 @@ def serve(delay_s: float, pipe: Connection) -> None:
     asyncio.run(run())
 
 
-def ask_barely(port: int, count: int, pipe: Connection) -> None:
-    """The bare client's process: seconds for so many requests of the same size as ours."""
+def ask_barely(port: int, count: int, asked: Prompt, length: int, pipe: Connection) -> None:
+    """The bare client's process: seconds for so many requests of the same size as ours, each with a reply of that length."""
 
     async def run() -> float:
-        body = json.dumps({"model": "m", "messages": [turn._asdict() for turn in prompts(1)[0].messages]}).encode()
+        body = json.dumps({"model": "m", "messages": [turn._asdict() for turn in asked.messages]}).encode()
         request = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
         loop, ends = asyncio.get_running_loop(), [asyncio.Event() for _ in range(IN_FLIGHT)]
         Asking.left = count
         start = time.perf_counter()
         for end in ends:
-            await loop.create_connection(lambda end=end: Asking(request, end), "127.0.0.1", port)  # type: ignore[misc]
+            await loop.create_connection(lambda end=end: Asking(request, end, length), "127.0.0.1", port)  # type: ignore[misc]
         for end in ends:
             await end.wait()
         return time.perf_counter() - start
@@ -122,10 +122,10 @@ def ask_barely(port: int, count: int, pipe: Connection) -> None:
     pipe.send(asyncio.run(run()))
 
 
-def barely(port: int, count: int) -> float:
+def barely(port: int, count: int, asked: Prompt, length: int) -> float:
     """Requests a second of the bare client."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=ask_barely, args=(port, count, theirs))
+    process = multiprocessing.Process(target=ask_barely, args=(port, count, asked, length, theirs))
     process.start()
     seconds = ours.recv()
     process.join()
@@ -143,7 +143,7 @@ def compare(delay_s: float, count: int) -> list[tuple[float, float, float]]:
     asked, rounds = prompts(count), []
     model.check(asked[0])
     for _ in range(ROUNDS):
-        bare = barely(port, count)
+        bare = barely(port, count, asked[0], len(Answering.reply))
         start, used = time.perf_counter(), time.process_time()
         answered = sum(len(part.rows) for part in model.ratings(asked, max_new_tokens=16))
         seconds, used = time.perf_counter() - start, time.process_time() - used

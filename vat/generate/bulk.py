@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache, partial
 from typing import NamedTuple
 
 from vat.errors import BackendError, shown
@@ -71,6 +72,7 @@ def write(
     Raises:
         ConfigError, BackendError: As the desk; or the writer gives nothing usable at all.
     """
+    checked = cache(partial(_checked, prompt.kind, language))
     texts: dict[str, str] = {}
     rejected: list[Rejected] = []
     there: set[tuple[Hashable, str]] = set()
@@ -79,10 +81,9 @@ def write(
         again: list[Wanted] = []
         for batch in (left[:SAMPLE], left[SAMPLE:]) if attempt == 1 else (left,):
             prompts = [prompt.prompt(one.given, first_draw + one.number * tries + attempt - 1) for one in batch]
-            answers = desk.ask(role, prompts, max_new_tokens=max_new_tokens, told=told if attempt == 1 else None)
+            answers = desk.ask(role, prompts, max_new_tokens=max_new_tokens, told=told if attempt == 1 else None, heard=checked)
             for one, answer in zip(batch, answers, strict=True):
-                text = cleaned(answer)
-                faults = faults_of(prompt.kind, text, language)
+                text, faults = checked(answer)
                 if not faults and (one.among, _folded(text)) in there:
                     faults = (TWICE,)
                 if faults:
@@ -97,6 +98,12 @@ def write(
         if not left:
             break
     return Written({one.id: texts[one.id] for one in wanted if one.id in texts}, rejected, [one.id for one in left])
+
+
+def _checked(kind: Kind, language: Language, answer: str) -> tuple[str, tuple[str, ...]]:
+    """An answer without its wrapping, and what is wrong with it."""
+    text = cleaned(answer)
+    return text, faults_of(kind, text, language)
 
 
 def unusable(kind: Kind, rejected: Sequence[tuple[str, str]]) -> BackendError:

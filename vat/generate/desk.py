@@ -57,9 +57,20 @@ class Desk:
         self._on_its_way: set[tuple[str, Prompt]] = set()
         self._end: VatError | None = None
 
-    def ask(self, role: str, prompts: Sequence[Prompt], *, max_new_tokens: int, told: Callable[[int], object] | None = None) -> list[str]:
+    def ask(
+        self,
+        role: str,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int,
+        told: Callable[[int], object] | None = None,
+        heard: Callable[[str], object] = lambda text: None,
+    ) -> list[str]:
         """What a model says to each prompt, in their order. May be called from several threads, which then ask side by side.
 
+        Args:
+            told: Is called with the number of answers whenever there are some.
+            heard: Is called with each new answer when it comes, while others are awaited.
         Raises:
             ConfigError, BackendError: As the model; the limit of cost. Whoever asks after that gets the same error at once.
         """
@@ -72,7 +83,7 @@ class Desk:
         while not self._all_said(role, prompts):
             with self._claimed(role, prompts) as missing:
                 try:
-                    self._ask(role, missing, max_new_tokens, told or (lambda count: None))
+                    self._ask(role, missing, max_new_tokens, told or (lambda count: None), heard)
                 except OverBudget:
                     raise self.end(self._too_dear()) from None
                 except VatError as error:
@@ -153,7 +164,9 @@ class Desk:
                 self._on_its_way -= {(role, prompt) for prompt in missing}
                 self._lock.notify_all()
 
-    def _ask(self, role: str, prompts: Sequence[Prompt], max_new_tokens: int, told: Callable[[int], object]) -> None:
+    def _ask(
+        self, role: str, prompts: Sequence[Prompt], max_new_tokens: int, told: Callable[[int], object], heard: Callable[[str], object]
+    ) -> None:  # fmt: skip
         model = self._models[role]
         with self._allowed(model, prompts, max_new_tokens) as limit_usd:
             stream = model.within(limit_usd).texts(prompts, max_new_tokens=max_new_tokens)
@@ -162,6 +175,8 @@ class Desk:
                     self._take(role, prompts, part)
                     self._told(len(part.rows))
                     told(len(part.rows))
+                    for text in part.answers.text_N:
+                        heard(text)
 
     def _take(self, role: str, prompts: Sequence[Prompt], part: Answered) -> None:
         with self._lock:
