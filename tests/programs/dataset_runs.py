@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,11 +27,17 @@ NAME = "values"
 PLACES = {"model": WRITER, "judges.first": FIRST, "judges.second": SECOND}
 """Where in the configuration each model stands."""
 SEARCH = (
-    "data.diagnostic_items=[equality,freedom]", "search.trials=2", "search.depth=1", "search.examples=1", "search.finalists=1", "search.fresh=4",
+    "data.diagnostic_items=[equality]", "search.trials=2", "search.depth=1", "search.examples=1", "search.finalists=1", "search.fresh=4",
 )  # fmt: skip
 """As little of a search as there is with both optimisers and a final."""
 FEW = ("data.countries=[India,Germany]", "data.topics=[Politics,Religion]", "data.scenes_per_pair=1", *SEARCH)
 """4 scenes, 448 actions."""
+
+LOADED = ["vat.programs.dataset", "vat.generate.search", "vat.generate.writers", "mlflow.tracking.client", "pyarrow.parquet", "hydra", "aiohttp"]
+"""What takes seconds to import."""
+
+forked = multiprocessing.get_context("forkserver")
+forked.set_forkserver_preload(LOADED)
 
 
 class Account(NamedTuple):
@@ -38,6 +46,14 @@ class Account(NamedTuple):
     requests: int
     read: float
     written: float
+
+
+class Running(NamedTuple):
+    """A process that makes a dataset. wait: for its end; returns the exit status."""
+
+    pid: int
+    alive: Callable[[], bool]
+    wait: Callable[[], int | None]
 
 
 def models_at(server: DatasetServer) -> Iterator[str]:
@@ -54,10 +70,10 @@ def models_at(server: DatasetServer) -> Iterator[str]:
         yield from (f"{place}.{key}={setting}" for key, setting in settings.items())
 
 
-def launch(root: Path, overrides: Sequence[str], *, said: Path | None = None) -> subprocess.Popen[str]:
-    """`python launch.py -cn dataset …`; what it says goes to pipes, or all of it to the end of a file."""
+def launch(root: Path, overrides: Sequence[str], *, said: Path | None = None, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """`python launch.py -cn dataset …` with more in its environment; what it says goes to pipes, or all of it to the end of a file."""
     command = [sys.executable, str(ROOT / "launch.py"), "-cn", "dataset", f"tracking.root={root}", *overrides]
-    environment = os.environ | {KEY_NAME: KEY}
+    environment = os.environ | {KEY_NAME: KEY} | dict(environment or {})
     if said is None:
         return subprocess.Popen(command, cwd=root.parent, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with said.open("a") as file:
@@ -70,6 +86,31 @@ def made(root: Path, overrides: Sequence[str]) -> Path:
         spec = read_dataset(compose("dataset", [f"tracking.root={root}", *overrides]))
     make_dataset(spec)
     return root / "datasets" / spec.name
+
+
+def in_a_fork(root: Path, overrides: Sequence[str], said: str = "said.txt") -> Running:
+    """Begin it in a process that has imported everything already."""
+    process = forked.Process(target=_program, args=(root, list(overrides), root.parent / said), daemon=True)
+    process.start()
+    assert process.pid is not None
+
+    def wait() -> int | None:
+        process.join()
+        return process.exitcode
+
+    return Running(process.pid, process.is_alive, wait)
+
+
+def in_a_process(root: Path, overrides: Sequence[str], said: str = "said.txt") -> Running:
+    """Begin `python launch.py`."""
+    process = launch(root, overrides, said=root.parent / said)
+    return Running(process.pid, lambda: process.poll() is None, process.wait)
+
+
+def _program(root: Path, overrides: Sequence[str], said: Path) -> None:
+    os.environ[KEY_NAME] = KEY
+    with said.open("a") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+        made(root, overrides)
 
 
 def tables_of(folder: Path) -> dict[str, list[dict[str, Any]]]:

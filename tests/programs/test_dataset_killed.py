@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import multiprocessing
 import os
 import random
 import re
@@ -16,10 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from mlflow import MlflowClient
 
 from tests.generate.dataset_server import Asked, DatasetServer, Faults
-from tests.programs.dataset_runs import FEW, KEY, KEY_NAME, NAME, Account, account_of, files_of, launch, made, models_at, tables_of
+from tests.programs.dataset_runs import FEW, KEY, NAME, Account, Running, account_of, files_of, in_a_fork, in_a_process, models_at, tables_of
 from vat.generate.plan import OF_SEARCH
 from vat.models.exchange import GATHER_S
 from vat.track.store import EVERY_S
@@ -37,30 +34,7 @@ LOST_S = EVERY_S + GATHER_S
 """Answers that came within this time before a kill may be lost."""
 SLACK_S = 2.5
 """By which a busy machine may be late."""
-LOADED = [
-    "vat.programs.dataset",
-    "vat.generate.search",
-    "vat.generate.writers",
-    "mlflow",
-    "mlflow.tracking.client",
-    "pyarrow.parquet",
-    "hydra",
-    "aiohttp",
-]
-"""What takes seconds to import."""
-
-forked = multiprocessing.get_context("forkserver")
-forked.set_forkserver_preload(LOADED)
-
 Start = Callable[[Path, Sequence[str]], "Running"]
-
-
-class Running(NamedTuple):
-    """A process that makes a dataset. wait: for its end; returns the exit status."""
-
-    pid: int
-    alive: Callable[[], bool]
-    wait: Callable[[], int | None]
 
 
 class Undisturbed(NamedTuple):
@@ -78,43 +52,9 @@ class Moment(NamedTuple):
     after_s: float = 0.0
 
 
-def _program(root: Path, overrides: Sequence[str], said: Path) -> None:
-    os.environ[KEY_NAME] = KEY
-    with said.open("a") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
-        made(root, overrides)
-
-
-def in_a_fork(root: Path, overrides: Sequence[str]) -> Running:
-    """Begin the program in a process that has imported everything already."""
-    process = forked.Process(target=_program, args=(root, list(overrides), root.parent / "said.txt"), daemon=True)
-    process.start()
-    assert process.pid is not None
-
-    def wait() -> int | None:
-        process.join()
-        return process.exitcode
-
-    return Running(process.pid, process.is_alive, wait)
-
-
-def in_a_process(root: Path, overrides: Sequence[str]) -> Running:
-    """Begin `python launch.py`."""
-    process = launch(root, overrides, said=root.parent / "said.txt")
-    return Running(process.pid, lambda: process.poll() is None, process.wait)
-
-
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of MLflow with nothing in it: it takes seconds to make, and is not what is killed here."""
-    root = tmp_path_factory.mktemp("begun") / "mlruns"
-    root.mkdir()
-    MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db").search_experiments()
-    return root
-
-
-@pytest.fixture(scope="module")
-def undisturbed(begun: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    root = Path(shutil.copytree(begun, tmp_path_factory.mktemp("undisturbed") / "mlruns"))
+def undisturbed(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    root = Path(shutil.copytree(empty_store, tmp_path_factory.mktemp("undisturbed") / "mlruns"))
     with DatasetServer(FAULTS, delay_s=0.02, key=KEY) as server:
         assert in_a_fork(root, [*models_at(server), *SETTINGS]).wait() == 0, (root.parent / "said.txt").read_text()
     answers = server.good_answers
@@ -199,9 +139,9 @@ def assert_the_same(folder: Path, undisturbed: Path) -> None:
     ("kills", "start"), [pytest.param(4, in_a_fork, id="4 times"), pytest.param(20, in_a_process, id="20 times", marks=pytest.mark.slow)]
 )
 def test_a_dataset_killed_at_random_moments_is_the_same_in_the_end(
-    kills: int, start: Start, undisturbed: Undisturbed, begun: Path, tmp_path: Path
+    kills: int, start: Start, undisturbed: Undisturbed, empty_store: Path, tmp_path: Path
 ) -> None:
-    root = Path(shutil.copytree(begun, tmp_path / "mlruns"))
+    root = Path(shutil.copytree(empty_store, tmp_path / "mlruns"))
     folder = root / "datasets" / NAME
     with DatasetServer(FAULTS, delay_s=0.02, key=KEY) as server:
         command = [*models_at(server), *SETTINGS]
