@@ -67,7 +67,7 @@ def databases_are_copied(empty_database: Callable[[], Path]) -> Iterator[None]:
     opened = Experiment.__init__
 
     def copied(self: Experiment, tracking: Tracking) -> None:
-        if tracking.uri is None and tracking.folder.is_dir() and not any(tracking.folder.glob("mlflow.db*")):
+        if tracking.uri is None and tracking.folder.is_dir() and not any(tracking.folder.glob("*mlflow.db*")):
             shutil.copy(empty_database(), tracking.folder / "mlflow.db")
         opened(self, tracking)
 

@@ -8,7 +8,7 @@ import pytest
 
 from vat.data.open_question import WORDING, open_prompt
 from vat.data.question import Question
-from vat.types import Probe, Shot
+from vat.types import Probe, Prompt, Shot
 
 PROBES = [Probe(f"s{n}", "Chile", "Work", f"Scene {n}.", "wealth", 1, f"I do {n}.") for n in range(3)]
 SHOTS = tuple(Shot(probe, rating) for probe, rating in zip(PROBES[:2], (1, 5), strict=True))
@@ -19,7 +19,7 @@ PLAIN = replace(CHAT, format="plain")
 def test_without_examples_it_is_one_turn_about_the_scene_and_nothing_of_ratings() -> None:
     [turn] = open_prompt("At the fair.", (), CHAT).messages
     assert turn == ("user", f"Situation: At the fair.\n{WORDING}\nWhat I do:")
-    assert open_prompt("At the fair.", (), PLAIN) == ((), turn.content, ())
+    assert open_prompt("At the fair.", (), PLAIN) == Prompt((), turn.content, ())
 
 
 @pytest.mark.parametrize("question", [CHAT, replace(CHAT, reversed=True), replace(CHAT, reasoned=True)], ids=["plain scale", "reversed", "reasoned"])

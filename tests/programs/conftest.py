@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A `tracking.root` with a database of MLflow and nothing in it, to be copied: it takes seconds to make."""
+def empty_store(tmp_path_factory: pytest.TempPathFactory, empty_database: Callable[[], Path]) -> Path:
+    """A `tracking.root` with an empty database, to be copied, for programs in processes of their own too."""
     root = tmp_path_factory.mktemp("empty") / "mlruns"
     root.mkdir()
-    MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db").search_experiments()
+    shutil.copy(empty_database(), root / "mlflow.db")
     return root

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from tests.models.faulty_server import FaultyServer, some
+from tests.parts import parts
 
 LAUNCH = Path(__file__).parents[2] / "launch.py"
 FEW = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "data.limit=12", "shots=2")
@@ -60,17 +61,17 @@ def test_a_job_killed_while_it_asks_ends_with_the_answers_of_an_undisturbed_one(
         assert launch(server, "model.concurrency=8", cwd=tmp_path / "calm").returncode == 0
         asked = len(set(server.good))
         server.seen.clear()
-        environment, parts = os.environ | {"SOME_KEY": KEY}, 0
+        environment, kept = os.environ | {"SOME_KEY": KEY}, 0
         for _ in range(2):
             process = subprocess.Popen(
                 command(server, "model.concurrency=8"), cwd=tmp_path / "killed", env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
-            while process.poll() is None and len(list((tmp_path / "killed").rglob("part-*.parquet"))) <= parts:
+            while process.poll() is None and parts(tmp_path / "killed") <= kept:
                 time.sleep(0.02)
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
-            parts, before = len(list((tmp_path / "killed").rglob("part-*.parquet"))), parts
-            assert parts > before, "killed after the end"
+            before, kept = kept, parts(tmp_path / "killed")
+            assert kept > before, "killed after the end"
         assert launch(server, "model.concurrency=8", cwd=tmp_path / "killed").returncode == 0
         repeated = len(server.good) - asked
     steps = [{key: result["steps"] for key, result in results(tmp_path / name).items()} for name in ("calm", "killed")]
