@@ -1,5 +1,5 @@
 """Writing in bulk: what a request costs our process, rules and storage included, against DSPy's own client for the same prompts; and how near 64 in
-flight come to the 1,280 requests a second that a server of 50 ms allows.
+flight come to the 1,280 requests a second that a server of 50 ms allows, by our client alone and with rules and storage.
 
 python benchmarks/dataset.py             # the server is a process of its own; a missed target says NO
 """
@@ -24,6 +24,7 @@ from vat.generate.desk import Desk
 from vat.generate.languages import language
 from vat.generate.plan import SUPPORTS, given_of_action
 from vat.generate.prompts import base_prompt
+from vat.models.base import Model
 from vat.models.remote import RemoteModel
 from vat.theory.schwartz import SCHWARTZ
 from vat.track.store import PartStore
@@ -65,12 +66,27 @@ def wanted(count: int) -> list[Wanted]:
     return [Wanted(str(n), given_of_action(f"{SCENE}{n}", items[n % len(items)], SUPPORTS, SCHWARTZ), n) for n in range(count)]
 
 
-def ours(port: int, count: int) -> tuple[float, float]:
-    """Texts a second, and milliseconds of processor time for one."""
+def model_at(port: int) -> Model:
+    """The product's own client, as `model=openai` makes it."""
     settings = yaml.safe_load((Path(__file__).parents[1] / "conf" / "model" / "openai.yaml").read_text())
     del settings["_target_"]
     server = {"name": "m", "base_url": f"http://127.0.0.1:{port}/v1", "api_key_env": None, "concurrency": IN_FLIGHT}
-    model, prompt, texts = RemoteModel(**settings | server).drawing(0.7), base_prompt("action", "English"), wanted(count)
+    return RemoteModel(**settings | server).drawing(0.7)
+
+
+def by_client(port: int, count: int) -> float:
+    """Texts a second of the client alone."""
+    model, prompt = model_at(port), base_prompt("action", "English")
+    prompts = [prompt.prompt(one.given) for one in wanted(count)]
+    model.check(prompts[0], max_new_tokens=150)
+    start = time.perf_counter()
+    assert sum(len(part.rows) for part in model.texts(prompts, max_new_tokens=150)) == count
+    return count / (time.perf_counter() - start)
+
+
+def ours(port: int, count: int) -> tuple[float, float]:
+    """Texts a second, and milliseconds of processor time for one."""
+    model, prompt, texts = model_at(port), base_prompt("action", "English"), wanted(count)
     with tempfile.TemporaryDirectory() as folder:
         desk = Desk({"writer": model}, lambda role: PartStore(Path(folder) / role / "texts"), limit_usd=None)
         desk.try_out("writer", prompt.prompt(texts[0].given), max_new_tokens=150)
@@ -112,15 +128,17 @@ def main() -> int:
     server.start()
     port, possible = near.recv(), IN_FLIGHT / DELAY_S
     bare = barely(port, OURS, base_prompt("action", "English").prompt(wanted(1)[0].given), len(Writing().reply))
+    alone = by_client(port, OURS)
     rate, used_ms = ours(port, OURS)
     their_rate, their_ms = by_dspy(port, THEIRS)
     server.terminate()
-    cheap, fast = used_ms < CPU_MS, rate >= SHARE * min(bare, possible)
+    cheap, enough = used_ms < CPU_MS, SHARE * possible
     print(f"ours {used_ms:.2f} ms of processor time a request, DSPy's client {their_ms:.2f}: {their_ms / used_ms:.1f} ×", end="")
     print(f"   under {CPU_MS:g} ms: {'yes' if cheap else 'NO'}")
-    print(f"ours {rate:.0f}/s, DSPy's client {their_rate:.0f}/s, a bare client {bare:.0f}/s: {rate / bare:.0%} of that", end="")
-    print(f"; of the possible {possible:.0f}/s: {rate / possible:.0%}   at least {SHARE:.0%} of what the server gives: {'yes' if fast else 'NO'}")
-    return int(not (cheap and fast))
+    print(f"of the possible {possible:.0f}/s: a bare client {bare / possible:.0%}, DSPy's {their_rate / possible:.0%}", end="")
+    print(f", our client {alone / possible:.0%}, with rules and storage {rate / possible:.0%}", end="")
+    print(f"   at least {SHARE:.0%}: {'yes' if alone >= enough else 'NO'}; with rules and storage: {'yes' if rate >= enough else 'NO'}")
+    return int(not (cheap and alone >= enough and rate >= enough))
 
 
 if __name__ == "__main__":

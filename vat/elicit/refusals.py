@@ -108,7 +108,14 @@ def _in_another_language(said: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _elsewhere() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """How refusals begin in other languages, and what only a model says there."""
+    """How refusals begin in other languages, and what only a model says there; that is looked for where a word may begin, which makes it fast."""
     tree = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
-    opens, anywhere = ("|".join(node[kind] for node in tree.values()) for kind in ("opens", "anywhere"))
-    return re.compile(opens), re.compile(anywhere)
+    opens = "|".join(node["opens"] for node in tree.values())
+    of_cased, of_others = ("|".join(node["anywhere"] for node in tree.values() if _is_cased(node["anywhere"]) == cased) for cased in (True, False))
+    return re.compile(opens), re.compile(rf"(?<![a-z])(?:{of_cased})|(?:{of_others})")
+
+
+def _is_cased(pattern: str) -> bool:
+    """Whether a pattern's first letter is of a script with capitals."""
+    letter = next(character for character in pattern if character.isalpha())
+    return letter.lower() != letter.upper()

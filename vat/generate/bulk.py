@@ -84,13 +84,14 @@ def write(
             answers = desk.ask(role, prompts, max_new_tokens=max_new_tokens, told=told if attempt == 1 else None, heard=checked)
             for one, answer in zip(batch, answers, strict=True):
                 text, faults = checked(answer)
-                if not faults and (one.among, _folded(text)) in there:
+                counted_as = (one.among, _folded(text))
+                if not faults and counted_as in there:
                     faults = (TWICE,)
                 if faults:
                     rejected.append(Rejected(one.id, attempt, " ".join(faults), answer))
                     again.append(one)
                 else:
-                    there.add((one.among, _folded(text)))
+                    there.add(counted_as)
                     texts[one.id] = text
             if attempt == 1 and not texts and len(rejected) == len(batch):
                 raise unusable(prompt.kind, [(one.faults, one.text) for one in rejected])

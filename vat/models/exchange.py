@@ -21,8 +21,8 @@ from vat.models.replies import Malformed, Reply
 if TYPE_CHECKING:
     import aiohttp
 
-GATHER_S = 0.15
-"""Answers that arrive within this time are handed on together."""
+GATHER_S = 0.03
+"""Answers that arrive within this time are handed on together: whoever reads many at once keeps the requests waiting for the interpreter."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 30.0
 """Before another attempt: a random time below the first, which doubles with each attempt, up to the other."""
 LONGEST_ASKED_WAIT_S = 600.0
