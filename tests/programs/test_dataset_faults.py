@@ -83,7 +83,7 @@ PAPER = yaml.safe_load((ROOT / "conf" / "recipe" / "paper.yaml").read_text())
 def test_no_row_is_lost_doubled_or_invalid_whatever_the_server_does_and_all_that_it_charged_is_accounted_for(
     countries: list[str], topics: list[str], settings: tuple[str, ...], tmp_path: Path
 ) -> None:
-    places = (f"data.countries=[{','.join(countries)}]", f"data.topics=[{','.join(topics)}]")
+    places = (f"data.countries={countries}", f"data.topics={topics}")  # Python's quotes are Hydra's
     with DatasetServer(FAULTS, delay_s=0.02, patience_s=4.0, key=KEY) as server:
         process = launch(tmp_path / "mlruns", [*models_at(server), *places, *settings, "data.tries=8"])
         said, complaint = process.communicate()
