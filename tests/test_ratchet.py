@@ -18,6 +18,7 @@ STAGES = ["theory", "data", "models", "elicit", "generate", "align"]
 ALLOWED = {
     "measure": {"measure"},
     "track": {"track"},
+    "intensity": {"intensity"},
     "analyse": {"analyse", "measure", "track", "theory"},
     "programs": {*STAGES, "measure", "track", "analyse", "programs", "config", "nodes"},
     "fanout": {"models", "align", "programs", "track", "analyse", "fanout", "config", "nodes"},
