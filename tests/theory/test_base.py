@@ -185,7 +185,7 @@ BAD = {
         "{path}: needs a mapping `values`; got {'name': 'care', 'values': {}}. See vat/theory/schwartz.yaml for the form.",
     ),
     "values as a list": ("values: [a]", "{path}: needs a mapping `values`; got {'values': ['a']}. See vat/theory/schwartz.yaml for the form."),
-    "unknown key": (but("source:", "sauce:"), "{path}: knows name, source, either_order and values only; got 'sauce'. Remove it."),
+    "unknown key": (but("source:", "sauce:"), "{path}: knows name, source, either_order, groups and values only; got 'sauce'. Remove it."),
     "unknown key of a value": (
         but("    direction:", "    way:"),
         "{path}: values.kindness: knows angle, definition, direction, items only; got 'way'. Remove it.",

@@ -3,6 +3,7 @@
 name: care                       # used in messages and job keys
 source: where it comes from      # optional
 either_order: [[kindness, calm]] # optional: neighbours on the circle that the theory lets change places
+groups: {giving: [kindness]}     # optional: what stands above the values; a value may belong to several
 values:
   kindness:
     definition: Being good to others.
@@ -50,6 +51,7 @@ class Theory:
     source: str
     specs: tuple[Value, ...]
     either_order: tuple[tuple[str, str], ...] = ()
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @cached_property
     def values(self) -> tuple[str, ...]:
@@ -92,6 +94,11 @@ class Theory:
         for first, second in self.either_order:
             orders += [{**angles, first: angles[second], second: angles[first]} for angles in orders]
         return tuple(tuple(angles[value] for value in self.values) for angles in orders)
+
+    @cached_property
+    def groups_of(self) -> dict[str, tuple[str, ...]]:
+        """Value → the groups above it, in the order of the file; several where the theory lets it stand between them."""
+        return {value: tuple(group for group, members in self.groups if value in members) for value in self.values}
 
     @cached_property
     def digest(self) -> str:
@@ -140,12 +147,11 @@ def theory_of(tree: Any, path: Path) -> Theory:
     """
     if not isinstance(tree, Mapping) or not isinstance(tree.get("values"), Mapping) or not tree["values"]:
         raise DataError(f"{path}: needs a mapping `values`; got {shown(tree, 60)}. See vat/theory/schwartz.yaml for the form.")
-    if unknown := set(tree) - {"name", "source", "either_order", "values"}:
-        raise DataError(f"{path}: knows name, source, either_order and values only; got {sorted(map(str, unknown))[0]!r}. Remove it.")
+    if unknown := set(tree) - {"name", "source", "either_order", "groups", "values"}:
+        raise DataError(f"{path}: knows name, source, either_order, groups and values only; got {sorted(map(str, unknown))[0]!r}. Remove it.")
     specs = tuple(_value(path, name, node) for name, node in tree["values"].items())
-    theory = Theory(
-        str(tree.get("name") or path.stem), str(tree.get("source") or ""), specs, _either_order(path, tree.get("either_order") or [], specs)
-    )
+    either_order, groups = _either_order(path, tree.get("either_order") or [], specs), _groups(path, tree.get("groups") or {}, specs)
+    theory = Theory(str(tree.get("name") or path.stem), str(tree.get("source") or ""), specs, either_order, groups)
     _check_whole(path, theory)
     return theory
 
@@ -156,7 +162,8 @@ def theory_tree(theory: Theory) -> dict[str, Any]:
         spec.name: {"definition": spec.definition, "direction": spec.direction, "angle": spec.angle, "items": dict(spec.items)}
         for spec in theory.specs
     }
-    return {"name": theory.name, "source": theory.source, "either_order": [list(pair) for pair in theory.either_order], "values": values}
+    tree = {"name": theory.name, "source": theory.source, "either_order": [list(pair) for pair in theory.either_order], "values": values}
+    return tree | ({"groups": {group: list(members) for group, members in theory.groups}} if theory.groups else {})
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -204,6 +211,18 @@ def _either_order(path: Path, node: Any, specs: tuple[Value, ...]) -> tuple[tupl
         if not isinstance(pair, list) or len(pair) != 2 or len(names & set(map(str, pair))) != 2:
             raise DataError(f"{path}: either_order: holds pairs of two values; got {shown(pair)}. Write [[tradition, conformity]].")
     return tuple((str(first), str(second)) for first, second in pairs)
+
+
+def _groups(path: Path, node: Any, specs: tuple[Value, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    names = {spec.name for spec in specs}
+    if not isinstance(node, Mapping):
+        raise DataError(f"{path}: groups: needs lists of values by name; got {shown(node)}. Write `giving: [kindness]` lines.")
+    for group, members in node.items():
+        if not isinstance(members, list) or not members or len(set(map(str, members))) < len(members):
+            raise DataError(f"{path}: groups.{group}: holds values, each once; got {shown(members)}. List them in brackets.")
+        if unknown := [member for member in members if member not in names]:
+            raise DataError(f"{path}: groups.{group}: holds values of the theory; got {shown(unknown[0])}. {choose(str(unknown[0]), names)}")
+    return tuple((str(group), tuple(members)) for group, members in node.items())
 
 
 def _check_whole(path: Path, theory: Theory) -> None:
