@@ -123,4 +123,7 @@ def test_a_theory_with_other_items_is_refused_in_one_line():
     values = tuple(Value(name, "", 1, None, ((item, "Text."),)) for name, item in (("a", "honest"), ("b", "tidy")))
     with pytest.raises(ConfigError) as error:
         template().probes(Theory("mine", "", values))
-    assert str(error.value) == "data=template: has the items of theory=schwartz; got theory mine with item 'tidy'. Use data=table."
+    assert (
+        str(error.value)
+        == "data=template: has the items of theory=schwartz; got theory mine with item 'tidy'. Use data=table; -cn dataset writes one."
+    )

@@ -121,3 +121,12 @@ def test_with_given_prompts_nobody_judges(tmp_path: Path) -> None:
     assert "search" not in setup.identity
     with pytest.raises(ConfigError, match=r"data.scene_prompt: must be a file.*\n?.*"):
         set_up(spec_of(tmp_path, replace(PAPER, scene_prompt="nowhere.json")))
+
+
+def test_prompts_are_tried_with_the_papers_items_or_with_one_of_four_values_of_another_theory() -> None:
+    assert PAPER.items(SCHWARTZ) == ["equality", "social power", "respect for tradition", "freedom"]
+    for name in ("svt", "mft", "duty", "rights"):
+        theory = TheoryFile(path=name).load()
+        found = PAPER.items(theory)
+        assert len({theory.value_of[item] for item in found}) == len(found) >= 3
+    assert replace(PAPER, diagnostic_items=["honest"]).items(SCHWARTZ) == ["honest"]

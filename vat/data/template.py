@@ -44,7 +44,8 @@ class TemplateData(DataSource):
         known = words()["actions"]
         for item in theory.items:
             if item not in known:
-                raise ConfigError(f"data=template: has the items of theory=schwartz; got theory {theory.name} with item {item!r}. Use data=table, or write data: -cn dataset theory={theory.name}.")
+                rule = f"data=template: has the items of theory=schwartz; got theory {theory.name} with item {item!r}"
+                raise ConfigError(f"{rule}. Use data=table; -cn dataset writes one.")
         return Probes(tuple(
             Probe(*scene, item, polarity, action_text(scene.scene_id, item, polarity))
             for scene in all_scenes() for item in theory.items for polarity in (1, -1)

@@ -12,6 +12,9 @@ from vat.generate.languages import Language, language
 from vat.settings import settings
 from vat.theory.base import Theory
 
+PAPER_ITEMS = ("equality", "social power", "respect for tradition", "freedom")
+"""Of Value Alignment Tax, appendix A.2.3."""
+
 
 @settings
 class Recipe:
@@ -19,7 +22,7 @@ class Recipe:
 
     language: of scenes and actions. countries, topics: each with each. scenes_per_pair: of a country and a topic.
     diagnostic_pairs: country and topic of the scenes that prompts are tried on; null: four of them, drawn.
-    diagnostic_items: items of the theory that they are tried with.
+    diagnostic_items: items of the theory that they are tried with; null: the paper's, or of another theory the first of four values.
     scene_prompt, action_prompt: file of a frozen prompt, to do without a search; null searches.
     temperature: of what is written. tries: of each text. test_share, split_seed: of the scenes that are held out. seed: of the search.
     license: as the data card names it.
@@ -30,7 +33,7 @@ class Recipe:
     topics: list[str]
     scenes_per_pair: Annotated[int, Field(ge=1)]
     diagnostic_pairs: list[tuple[str, str]] | None
-    diagnostic_items: list[str]
+    diagnostic_items: list[str] | None
     scene_prompt: str | None
     action_prompt: str | None
     temperature: Annotated[float, Field(ge=0, le=2)]
@@ -40,6 +43,15 @@ class Recipe:
     seed: Annotated[int, Field(ge=0)]
     license: str | None
 
+    def items(self, theory: Theory) -> list[str]:
+        """The items of a theory that prompts are tried with."""
+        if self.diagnostic_items is not None:
+            return self.diagnostic_items
+        if all(item in theory.items for item in PAPER_ITEMS):
+            return list(PAPER_ITEMS)
+        spread = range(0, len(theory.specs), -(-len(theory.specs) // len(PAPER_ITEMS)))
+        return [theory.specs[n].items[0][0] for n in spread]
+
     def checked(self, theory: Theory) -> Language:
         """Look at what the types do not tell; returns the language.
 
@@ -47,10 +59,10 @@ class Recipe:
             ConfigError: One line for each fault.
         """
         faults = [*_names("data.countries", self.countries), *_names("data.topics", self.topics)]
-        for item in self.diagnostic_items:
+        for item in self.diagnostic_items or ():
             if item not in theory.items:
                 faults.append(f"data.diagnostic_items: must be items of theory {theory.name}; got {item!r}. {choose(item, theory.items)}")
-        if not self.diagnostic_items:
+        if self.diagnostic_items == []:
             faults.append("data.diagnostic_items: must be at least one item of the theory; got none. Use data.diagnostic_items=[equality].")
         for pair in self.diagnostic_pairs or ():
             for name, known, where in zip(pair, (self.countries, self.topics), ("countries", "topics"), strict=True):

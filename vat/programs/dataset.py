@@ -130,7 +130,7 @@ def _scene_task(work: _Work, judges: Judges) -> Task:
     examples = {(one["country"], one["topic"]): one["scene"] for one in words()["examples"]} if setup.language.code == "en" else {}
     development = [(_given_of_scene(pair), examples.get(pair)) for pair in setup.pairs]
     fresh = spec.recipe.pairs(spec.search.fresh, seed=spec.recipe.seed + 1, without=setup.pairs)
-    scorer = SceneScorer(work.desk, judges, setup.language, setup.theory, spec.recipe.diagnostic_items)
+    scorer = SceneScorer(work.desk, judges, setup.language, setup.theory, spec.recipe.items(setup.theory))
     return Task(base_prompt("scene", setup.language.name), development, [_given_of_scene(pair) for pair in fresh], scorer, "writer", SCENE_TOKENS)
 
 
@@ -140,7 +140,7 @@ def _outside_scenes(work: _Work, prompt: WritingPrompt) -> tuple[list[str], list
     if "action" in setup.prompts:
         return [], []
     inside = setup.pairs[:DEVELOPMENT_SCENES]
-    fresh = max(2, math.ceil(spec.search.fresh / (2 * len(spec.recipe.diagnostic_items))))
+    fresh = max(2, math.ceil(spec.search.fresh / (2 * len(spec.recipe.items(setup.theory)))))
     pairs = [*inside, *spec.recipe.pairs(fresh, seed=spec.recipe.seed + 2, without=setup.pairs)]
     wanted = [Wanted(f"outside {n}", _given_of_scene(pair), "") for n, pair in enumerate(pairs)]
     texts = _written(work, prompt, wanted, "scenes to try actions in", SCENE_TOKENS, first_draw=OF_TRIALS).texts
@@ -150,7 +150,7 @@ def _outside_scenes(work: _Work, prompt: WritingPrompt) -> tuple[list[str], list
 def _action_task(work: _Work, judges: Judges, development: Sequence[str], fresh: Sequence[str]) -> Task:
     spec, setup = work.spec, work.setup
     tried, last = (
-        [given_of_action(scene, item, polarity, setup.theory) for scene in scenes for item in spec.recipe.diagnostic_items
+        [given_of_action(scene, item, polarity, setup.theory) for scene in scenes for item in spec.recipe.items(setup.theory)
          for polarity in (SUPPORTS, VIOLATES)] for scenes in (development, fresh)
     )  # fmt: skip
     scorer = ActionScorer(judges, setup.language)
@@ -177,7 +177,7 @@ def _estimate(spec: DatasetSpec, setup: Setup) -> list[str]:
     """How much there is to do, if nothing is done yet."""
     scenes = len(setup.plan.scenes)
     actions = scenes * len(setup.plan.actions(["one"]))
-    items, search = len(spec.recipe.diagnostic_items), spec.search
+    items, search = len(spec.recipe.items(setup.theory)), spec.search
     of_scenes = 0 if "scene" in setup.prompts else steps_of(search, len(setup.pairs), search.fresh)
     of_actions = 0 if "action" in setup.prompts else steps_of(search, 2 * items * DEVELOPMENT_SCENES, search.fresh)
     requests = {"writer": scenes + actions + of_scenes + of_actions, "probe": 2 * items * of_scenes, "proposer": 2 * search.trials}

@@ -109,5 +109,5 @@ def _identity(
     if len(prompts) < 2:
         search = asdict(spec.search)
         del search["threads"]
-        identity |= {"search": search, "seed": spec.recipe.seed, "diagnostic_items": spec.recipe.diagnostic_items, "diagnostic_pairs": pairs}
+        identity |= {"search": search, "seed": spec.recipe.seed, "diagnostic_items": spec.recipe.items(theory), "diagnostic_pairs": pairs}
     return identity
