@@ -1,0 +1,1 @@
+"""How strongly a text holds a value: rankings in windows by judges, and what follows from them."""
