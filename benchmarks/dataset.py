@@ -19,8 +19,8 @@ from pathlib import Path
 import yaml
 from remote import Answering, barely
 
+from vat.elicit.desk import Desk
 from vat.generate.bulk import Wanted, write
-from vat.generate.desk import Desk
 from vat.generate.languages import language
 from vat.generate.plan import SUPPORTS, given_of_action
 from vat.generate.prompts import base_prompt

@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "vat").rglob("*.py"))
-FOUNDATION = {"types", "errors", "settings", "files", "__init__"}
-STAGES = ["theory", "data", "models", "elicit", "generate", "align"]
+FOUNDATION = {"types", "errors", "settings", "files", "shares", "__init__"}
+STAGES = ["theory", "data", "models", "elicit", "generate", "intensity", "align"]
 """In the order of the data; a stage may import the protocols of those before it."""
 ALLOWED = {
     "measure": {"measure"},
@@ -23,7 +23,7 @@ ALLOWED = {
     "programs": {*STAGES, "measure", "track", "analyse", "programs", "config", "nodes"},
     "fanout": {"models", "align", "programs", "track", "analyse", "fanout", "config", "nodes"},
 }
-PUBLIC_OF_A_STAGE = {"base", "question", "schwartz", "split", "file", "wording", "refusals"}
+PUBLIC_OF_A_STAGE = {"base", "question", "schwartz", "split", "file", "wording", "refusals", "desk"}
 WITH_SETTINGS = {"base", "standard"}
 """The modules of `measure` that the main program sees; the others are useful with numpy and scipy alone."""
 NUMERIC = [

@@ -49,8 +49,8 @@ class Message(NamedTuple):
 class Prompt(NamedTuple):
     """What a model is asked: chat turns, or, where `messages` is empty, plain text to be continued.
 
-    `labels` are the continuations that stand for the first, second … fifth point of the scale as it is printed. `draw` tells apart several
-    answers to one question, which a model that draws its words gives.
+    `labels` are the continuations that stand for the first, second … fifth point of the scale as it is printed, or for fewer choices than five.
+    `draw` tells apart several answers to one question, which a model that draws its words gives.
     """
 
     messages: tuple[Message, ...]
@@ -62,8 +62,9 @@ class Prompt(NamedTuple):
 class Answers(NamedTuple):
     """What a model answered to N prompts.
 
-    probability_N5: probability of each label given that one of them is the answer; a row of NaN where the model gave none.
-    mass_N: probability that the answer is one of the five labels at all, in [0, 1]; NaN where the model gave none.
+    probability_N5: probability of each label given that one of them is the answer, 0 for labels that the prompt does not have; a row of NaN where
+        the model gave none.
+    mass_N: probability that the answer is one of the labels at all, in [0, 1]; NaN where the model gave none.
     text_N: what it wrote; "" where only its next token was looked at.
     tokens_N2: tokens read and written, as a server counts them; NaN where nobody counts.
     """
@@ -88,14 +89,20 @@ class Answered(NamedTuple):
 
 
 def answers_of(probability_N5: Floats | None, mass_N: Floats | None, *, text_N: Sequence[str] = (), tokens_N2: Floats | None = None) -> Answers:
-    """Answers of a model that gives only some of the columns; the others are what stands for "not given"."""
+    """Answers of a model that gives only some of the columns; the others are what stands for "not given". Of labels there may be fewer than five."""
     count = len(text_N) if mass_N is None else len(mass_N)
     return Answers(
-        np.full((count, len(LABELS)), np.nan) if probability_N5 is None else probability_N5,
+        np.full((count, len(LABELS)), np.nan) if probability_N5 is None else _as_five(probability_N5),
         np.full(count, np.nan) if mass_N is None else mass_N,
         tuple(text_N) or ("",) * count,
         np.full((count, 2), np.nan) if tokens_N2 is None else tokens_N2,
     )
+
+
+def _as_five(probability_NL: Floats) -> Floats:
+    """With a column of 0 for each label that there is not; NaN where nothing was given."""
+    absent = len(LABELS) - probability_NL.shape[1]
+    return np.hstack([probability_NL, np.repeat(probability_NL[:, :1] * 0, absent, axis=1)]) if absent else probability_NL
 
 
 def gathered(count: int, parts: Iterable[Answered]) -> Answers:

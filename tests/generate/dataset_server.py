@@ -35,6 +35,7 @@ SPOILT = {
     "scene": ["empty", "refusal", "asks", "long"],
     "action": ["empty", "refusal", "we", "twofold", "long", "labelled"],
     "judgement": ["prose", "sevens", "empty"],
+    "ranking": ["prose", "repeats", "empty", "refusal"],
 }
 """What may be wrong with a text, by its kind."""
 REFUSAL = "I'm sorry, but I can't help with that request."
@@ -60,7 +61,7 @@ CALM = Faults()
 class Asked(NamedTuple):
     """One request: when it was done with, who was asked what (a digest of the turns), what became of it, tokens charged.
 
-    kind: trial, scene, action, proposal or judgement. fault: "" for a good answer; what was wrong with the text stands in `content`.
+    kind: trial, scene, action, proposal, judgement or ranking. fault: "" for a good answer; what was wrong with the text stands in `content`.
     """
 
     at: float
@@ -202,6 +203,8 @@ def _kind(last: str) -> str:
         return "proposal"
     if last.rstrip().endswith("}"):
         return "judgement"
+    if re.search(r"^\[2\] ", last, re.MULTILINE):
+        return "ranking"
     return "action" if re.search(r"^Polarity: ", last, re.MULTILINE) else "scene"
 
 
@@ -224,6 +227,8 @@ def _spoilt(text: str, wrong: str) -> str:
             return f"Here is what you asked for: {text}\n\nNote: this is only one of many."
         case "prose":
             return PROSE
+        case "repeats":
+            return " > ".join(["1", *text.split(" > ")[:-1], "1"])
         case _:
             return re.sub(r"\b[1-5]\b", "7", text)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from vat.generate.agreement import FEWEST, Finding, finding, ordinal_alpha, wilson
+from vat.generate.agreement import FEWEST, Finding, finding, ordinal_alpha
 from vat.types import Floats, Ints
 
 NAN = math.nan
@@ -177,9 +177,3 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     ratings_AI = annotators(0.5, 3, 54, seed=0)
     assert finding(ratings_AI, n_boot=99, seed=1) == finding(ratings_AI, n_boot=99, seed=1)
     assert finding(ratings_AI, n_boot=99, seed=1).alpha_low != finding(ratings_AI, n_boot=99, seed=2).alpha_low
-
-
-@pytest.mark.parametrize(("hits", "trials"), [(0, 5), (5, 5), (1, 3), (48, 54), (54, 54)])
-def test_the_interval_of_a_share_is_wilsons(hits: int, trials: int) -> None:
-    wanted = binomtest(hits, trials).proportion_ci(method="wilson")
-    assert wilson(hits, trials) == pytest.approx((wanted.low, wanted.high))

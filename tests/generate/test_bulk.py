@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.generate.desks import Speaker, desk_of
+from tests.elicit.desks import Speaker, desk_of
 from vat.errors import BackendError
 from vat.generate.bulk import SAMPLE, Wanted, write
 from vat.generate.languages import language

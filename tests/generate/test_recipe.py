@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.generate.desks import scripted
+from tests.elicit.desks import scripted
 from vat.config import DatasetSpec
 from vat.errors import ConfigError
 from vat.generate.plan import plan_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.generate.desks import Speaker, desk_of
+from tests.elicit.desks import Speaker, desk_of
 from vat.generate.judges import Judges
 from vat.generate.languages import language
 from vat.generate.plan import VIOLATES, given_of_action

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.generate.desks import Speaker, desk_of, scripted, scripted_desk
+from tests.elicit.desks import Speaker, desk_of, scripted, scripted_desk
 from vat.errors import BackendError, OverBudget
 from vat.generate import search
 from vat.generate.bulk import SAMPLE

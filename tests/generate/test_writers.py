@@ -9,7 +9,7 @@ from pathlib import Path
 import dspy
 import pytest
 
-from tests.generate.desks import Speaker, desk_of
+from tests.elicit.desks import Speaker, desk_of
 from vat.generate.plan import OF_SEARCH
 from vat.generate.prompts import Example, WritingPrompt
 from vat.generate.writers import TRIES, LettersOfOurs, Writer, lm, patient, prompt_of

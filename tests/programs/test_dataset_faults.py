@@ -129,7 +129,7 @@ def test_a_dataset_stops_before_it_costs_more_than_allowed_and_goes_on_for_more_
         command = [*models_at(server), *FEW, "name=stopped"]
         for share in (0.12, 0.6):
             limit, before = round(share * whole, 4), charged_usd(server)
-            with pytest.raises(OverBudget, match=rf"^max_cost_usd={limit:g}: a dataset may not cost more; got 0\.\d+ USD spent\. Raise it") as caught:
+            with pytest.raises(OverBudget, match=rf"^max_cost_usd={limit:g}: the work may not cost more; got 0\.\d+ USD spent\. Raise it") as caught:
                 made(root, [*command, f"max_cost_usd={limit}"])
             assert "\n" not in str(caught.value)
             assert before < charged_usd(server) <= limit

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vat.shares import LEVEL, wilson
 from vat.types import LABELS, Floats, Ints
 
-LEVEL = 0.95
 STANCES = ((1, 2), (3,), (4, 5))
 """Ratings that disagree, take no side, agree."""
 FEWEST = 20
@@ -82,18 +82,6 @@ def finding(rating_AI: Floats, *, n_boot: int = 2000, seed: int = 0) -> Finding:
         float(mean_I.mean()) if len(mean_I) else math.nan, low, high, _spread(mean_I), _spread(rating_AI[given_AI]),
         *_agreement(shared_S5), _chance(label_I5), *_alpha(shared_S5, n_boot, seed),
     )  # fmt: skip
-
-
-def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """Wilson's 95% interval for a share; NaN without trials."""
-    from scipy.special import ndtri
-
-    if not trials:
-        return math.nan, math.nan
-    z, share = float(ndtri((1 + LEVEL) / 2)), hits / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    reach = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
 def ordinal_alpha(label_I5: Ints) -> float:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
+from vat.elicit.desk import Desk
 from vat.errors import BackendError, shown
-from vat.generate.desk import Desk
 from vat.generate.faults import REFUSED, TWICE, faults_of
 from vat.generate.languages import Language
 from vat.generate.prompts import Kind, WritingPrompt

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vat.elicit.desk import Desk
 from vat.errors import BackendError, shown
 from vat.generate.agreement import finding
-from vat.generate.desk import Desk
 from vat.generate.prompts import words
 from vat.types import Floats, Message, Prompt
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from vat.generate.desk import Desk
+from vat.elicit.desk import Desk
 from vat.generate.faults import faults_of
 from vat.generate.judges import ActionUse, Judges, Reading, SceneUse, action_composite, scene_composite
 from vat.generate.languages import Language

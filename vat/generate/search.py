@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from vat.elicit.desk import Desk
 from vat.errors import BackendError, shown
 from vat.generate.bulk import SAMPLE, unusable
-from vat.generate.desk import Desk
 from vat.generate.plan import OF_FINAL
 from vat.generate.prompts import WritingPrompt
 from vat.generate.recipe import SearchSettings

@@ -22,7 +22,7 @@ import dspy
 from dspy.lm15 import Message as TurnOut
 from dspy.lm15 import Request, Response, TextPart, Usage
 
-from vat.generate.desk import Desk
+from vat.elicit.desk import Desk
 from vat.generate.plan import OF_SEARCH
 from vat.generate.prompts import Example, Kind, WritingPrompt
 from vat.generate.rules import cleaned

@@ -80,7 +80,7 @@ class Model(ABC):
 
     @abstractmethod
     def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
-        """Probabilities of the five labels as the next thing said, as they come; what is kept is left out.
+        """Probabilities of the labels as the next thing said, as they come; what is kept is left out.
 
         What is yielded together was computed together: a local model plans over all prompts, kept or not, so that the rest of an
         interrupted list gets the bits that it would have got without the interruption.

@@ -1,4 +1,4 @@
-"""Prompts → token ids, and the five tokens that answer them."""
+"""Prompts → token ids, and the tokens that answer them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOGETHER = 512
 class Encoded(NamedTuple):
     """Token ids of N prompts, each ending where the answer's token would come.
 
-    labels: the five tokens that answer; none where the answer is a text. thinks: the chat template has opened a thought (<think>).
+    labels: the tokens that answer; none where the answer is a text. thinks: the chat template has opened a thought (<think>).
     """
 
     ids: list[Ids]
@@ -90,15 +90,14 @@ class Encoder:
             raise ConfigError(f"model {self._model}: its chat template must take our turns; got {found}. Use elicit.format=plain.") from error
 
     def _label_tokens(self, text: str, labels: Sequence[str]) -> list[int]:
-        """The one token in which the five labels differ after this prompt."""
+        """The one token in which the labels differ after this prompt."""
         whole = [row.tolist() for row in self._whole([text + label for label in labels])]
         shared = common_length(whole)
         tails = [row[shared:] for row in whole]
         if len({tuple(tail) for tail in tails if len(tail) == 1}) < len(labels):
             pieces = {label: self._tokenizer.convert_ids_to_tokens(tail) for label, tail in zip(labels, tails, strict=True)}
-            raise ConfigError(
-                f"model {self._model}: the labels 1 … 5 must be single tokens after the prompt; got {shown(pieces)}. Use another model."
-            )
+            rule = f"model {self._model}: the labels {labels[0].strip()} … {labels[-1].strip()} must be single tokens after the prompt"
+            raise ConfigError(f"{rule}; got {shown(pieces)}. Use another model.")
         return [tail[0] for tail in tails]
 
     def _tokens(self, texts: Sequence[str]) -> list[Ids]:

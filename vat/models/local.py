@@ -1,6 +1,6 @@
 """A causal language model of transformers in this process: what model=hf and model=tiny have in common.
 
-Shapes: N prompts, E places where prompts end, W vocabulary.
+Shapes: N prompts, E places where prompts end, L labels, W vocabulary.
 """
 
 from __future__ import annotations
@@ -165,16 +165,16 @@ class LocalModel(Model):
 
         with torch.inference_mode():
             ends = forward.last_logits(step, chunk)
-            log_E5 = torch.cat(
+            log_EL = torch.cat(
                 [rows[:, labels].float() - rows.float().logsumexp(-1, keepdim=True) for rows in torch.split(ends.logits_EW, LABEL_ROWS)]
             )
-        probability_E5 = np.exp(log_E5.double().cpu().numpy())
-        if np.isnan(probability_E5).any():
+        probability_EL = np.exp(log_EL.double().cpu().numpy())
+        if np.isnan(probability_EL).any():
             raise BackendError(f"model {self.label}: must give numbers; got NaN in {self.dtype}. Use model.dtype=float32 or bfloat16.")
-        mass_E = probability_E5.sum(axis=1)
-        given_E5 = probability_E5 / np.maximum(mass_E[:, None], np.finfo(float).tiny)
+        mass_E = probability_EL.sum(axis=1)
+        given_EL = probability_EL / np.maximum(mass_E[:, None], np.finfo(float).tiny)
         place_N = [place for place, rows in enumerate(ends.rows) for _ in rows]
-        return Answered([row for rows in ends.rows for row in rows], answers_of(given_E5[place_N], np.minimum(mass_E, 1.0)[place_N]))
+        return Answered([row for rows in ends.rows for row in rows], answers_of(given_EL[place_N], np.minimum(mass_E, 1.0)[place_N]))
 
     def _written(self, ids: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         import torch

@@ -9,7 +9,7 @@ import numpy as np
 
 from vat.errors import BackendError
 from vat.models.base import NOTHING_KEPT, Capabilities, Kept, Model
-from vat.models.scripted_writer import written
+from vat.models.scripted_writer import choice, written
 from vat.settings import settings
 from vat.types import Answered, Floats, Prompt, answers_of
 
@@ -48,15 +48,17 @@ class ScriptedModel(Model):
         return 0.0, 0.0
 
     def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
-        """A bell around the hash's number; a refusal has mass 0.1.
+        """A bell around the hash's number; of two texts to be ranked, the likelier first. A refusal has mass 0.1.
 
         Raises:
             BackendError: A prompt holds the text `fails_on`.
         """
         for rows in _batches(len(prompts), kept):
-            probability_N5, mass_N = np.empty((len(rows), 5)), np.ones(len(rows))
+            probability_N5, mass_N = np.zeros((len(rows), 5)), np.ones(len(rows))
             for n, row in enumerate(rows):
-                probability_N5[n], refuses = self._answer(prompts[row])
+                bell, refuses = self._answer(prompts[row])
+                first = choice(prompts[row])
+                probability_N5[n, : 5 if first is None else 2] = bell if first is None else (first, 1 - first)
                 mass_N[n] = 0.1 if refuses else 1.0
             yield Answered(rows, answers_of(probability_N5, mass_N))
 

@@ -1,13 +1,14 @@
-"""What model=scripted writes when it is asked for scenes, actions, judgements, or better instructions: text by rule, as good as its instruction.
+"""What model=scripted writes when it is asked for scenes, actions, judgements, rankings, or better instructions: text by rule.
 
-An instruction is as good as the hints in it that this writer heeds. So a search for instructions has something to find, offline and in seconds; the
-texts mean nothing.
+An instruction is as good as the hints in it that this writer heeds. So a search for instructions has something to find, offline and in seconds. A
+text is as strong for a value as a hash says, so that rankings agree with each other. All of it means nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import re
 
@@ -34,6 +35,8 @@ HEEDED, OTHERWISE = 0.95, 0.35
 """How often a text has what its instruction hints at, and what it does not."""
 BROKEN = 0.03
 """Share of texts that break a rule."""
+SPREAD = 2.0
+"""Standard deviation of how strong texts are, where the noise of a ranking is Gumbel's."""
 
 
 def written(prompt: Prompt, taste: float = 0.0) -> str | None:
@@ -47,6 +50,10 @@ def written(prompt: Prompt, taste: float = 0.0) -> str | None:
         return json.dumps({field: _proposed(field, luck) for field in re.findall(r"`(\w+)`", found[1])})
     if found := re.search(r"^\{\".*\}$", last.strip().splitlines()[-1]):
         return _judgement(last, found[0], luck)
+    if strengths := _strengths(last):
+        noisy = [strength - math.log(luck.expovariate(1.0)) for strength in strengths]  # Gumbel's noise: Plackett and Luce's rankings
+        best_first = sorted(range(1, len(noisy) + 1), key=lambda n: -noisy[n - 1])
+        return " > ".join(map(str, best_first)) if len(best_first) > 2 else str(best_first[0])
     given = dict(re.findall(r"^([A-Z]\w+): (.*)$", last, re.MULTILINE))
     instruction = prompt.messages[0].content
     if "Topic" in given:
@@ -54,6 +61,21 @@ def written(prompt: Prompt, taste: float = 0.0) -> str | None:
     if "Polarity" in given and "Meaning" in given:
         return _action(given, instruction, luck)
     return None
+
+
+def choice(prompt: Prompt) -> float | None:
+    """How likely the first of two texts is to be ranked above the second; None for a prompt that asks for something else."""
+    strengths = _strengths(prompt.messages[-1].content) if prompt.messages and len(prompt.labels) == 2 else []
+    return 1 / (1 + math.exp(strengths[1] - strengths[0])) if len(strengths) == 2 else None
+
+
+def _strengths(question: str) -> list[float]:
+    """The texts "[1] …", "[2] …" of a question that names a value, each by how strong it is for it; none in any other."""
+    value, texts = re.search(r"^Value: (.*)$", question, re.MULTILINE), re.findall(r"^\[(\d+)\] (.*)$", question, re.MULTILINE)
+    if not value or len(texts) < 2 or [number for number, _ in texts] != [str(n) for n in range(1, len(texts) + 1)]:
+        return []
+    lucks = [random.Random(hashlib.sha256(json.dumps([value[1], text]).encode()).hexdigest()) for _, text in texts]
+    return [luck.gauss(0, SPREAD) for luck in lucks]
 
 
 def _proposed(field: str, luck: random.Random) -> str:

@@ -12,9 +12,9 @@ from functools import partial
 from typing import NamedTuple
 
 from vat.config import DatasetSpec
+from vat.elicit.desk import Desk
 from vat.errors import ConfigError, VatError
 from vat.generate.bulk import Wanted, Written, write
-from vat.generate.desk import Desk
 from vat.generate.judges import Judges
 from vat.generate.plan import OF_TRIALS, SUPPORTS, VIOLATES, SceneSlot, given_of_action
 from vat.generate.prompts import Kind, WritingPrompt, base_prompt, read_prompt, words

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import vat
 from vat.config import DatasetSpec
+from vat.elicit.desk import Desk, Spent
 from vat.files import whole_file
 from vat.generate.bulk import Rejected, Written
 from vat.generate.dataset_files import split_rows, write_dataset
-from vat.generate.desk import Desk, Spent
 from vat.generate.facts import KEPT, REFUSED, Agreement, CardFacts, FrozenPrompt, ModelUsed, PromptScore, Usage
 from vat.generate.faults import REFUSED as REFUSAL
 from vat.generate.intervals import Estimate

@@ -1,4 +1,4 @@
-"""The desk at which all models of a dataset are asked: each answer is kept, none is asked for twice, and every token is in the account.
+"""The desk at which models are asked: each answer is kept, none is asked for twice, and every token is in the account.
 
 What a model is asked for is a role (`writer`, `proposer`, `judge first`, …). A prompt with the number of its draw is asked once in a role, ever.
 """
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from vat.elicit.base import AnswerStore
 from vat.errors import BackendError, OverBudget, VatError
 from vat.models.base import Model
-from vat.types import Answered, Prompt, answers_of
+from vat.types import Answered, Answers, Prompt, answers_of
 
 CHARACTERS_A_TOKEN = 2.0
 """Fewer than there are, so that what is set aside for a prompt is enough."""
@@ -30,6 +30,14 @@ class Spent(NamedTuple):
     read: float
     written: float
     usd: float
+
+
+class Said(NamedTuple):
+    """One answer. probability: of the labels, and mass, as in `Answers`; None and NaN where the answer is a text."""
+
+    text: str
+    probability: tuple[float, ...] | None
+    mass: float
 
 
 class Desk:
@@ -50,7 +58,7 @@ class Desk:
     ) -> None:
         self._models, self._limit_usd, self._told = dict(models), limit_usd, told
         self._stores = {role: store_of(role) for role in models}
-        self._said: dict[tuple[str, Prompt], str] = {}
+        self._said: dict[tuple[str, Prompt], Said] = {}
         self._tokens = {role: store.tokens() for role, store in self._stores.items()}
         self._set_aside = 0.0
         self._lock = threading.Condition(threading.RLock())
@@ -74,29 +82,35 @@ class Desk:
         Raises:
             ConfigError, BackendError: As the model; the limit of cost. Whoever asks after that gets the same error at once.
         """
-        self.raise_end()
+        assert not any(prompt.labels for prompt in prompts), "with labels it would be asked how likely they are"
+        said = self._all_of(role, prompts, max_new_tokens, told or (lambda count: None), heard)
+        return [one.text for one in said]
+
+    def rate(self, role: str, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[Said]:
+        """How likely each label of each prompt is to be said next, in the order of the prompts; a text where the model gives no probabilities.
+
+        Args:
+            max_new_tokens: Of that text.
+        Raises:
+            ConfigError, BackendError: As `ask`.
+        """
+        assert all(prompt.labels for prompt in prompts), "without labels it would be asked for words"
+        return self._all_of(role, prompts, max_new_tokens, lambda count: None, lambda text: None)
+
+    def forget(self, role: str) -> None:
+        """What a role has said is on disk, and no longer in memory; whoever asks for it gets it from there."""
         with self._lock:
-            self._recall(role, prompts)
-            known = sum((role, prompt) in self._said for prompt in prompts)
-        if told:
-            told(known)
-        while not self._all_said(role, prompts):
-            with self._claimed(role, prompts) as missing:
-                try:
-                    self._ask(role, missing, max_new_tokens, told or (lambda count: None), heard)
-                except OverBudget:
-                    raise self.end(self._too_dear()) from None
-                except VatError as error:
-                    self.end(error)
-                    raise
-        return [self._said[role, prompt] for prompt in prompts]
+            self._stores[role].close()
+            self._said = {key: said for key, said in self._said.items() if key[0] != role}
 
     def try_out(self, role: str, prompt: Prompt, *, max_new_tokens: int) -> None:
         """Find out whether a model can be asked, before long work. What that costs is in the account. Raises as the model's `check`."""
+        import numpy as np
+
         tokens = self._models[role].within(self._limit_usd).check(prompt, max_new_tokens=max_new_tokens)
         if any(tokens):
             with self._lock:
-                self._keep(role, [Prompt((), f"trial {uuid.uuid4()}", ())], [""], [tokens])
+                self._keep(role, [Prompt((), f"trial {uuid.uuid4()}", ())], answers_of(None, None, text_N=[""], tokens_N2=np.array([tokens])))
                 self._stores[role].close()
 
     def close(self) -> None:
@@ -133,12 +147,33 @@ class Desk:
         """What each role has cost."""
         return {role: Spent(self._stores[role].count(), *tokens, self._models[role].cost_usd(tokens)) for role, tokens in self._tokens.items()}
 
+    def _all_of(
+        self, role: str, prompts: Sequence[Prompt], max_new_tokens: int, told: Callable[[int], object], heard: Callable[[str], object]
+    ) -> list[Said]:  # fmt: skip
+        self.raise_end()
+        with self._lock:
+            self._recall(role, prompts)
+            known = sum((role, prompt) in self._said for prompt in prompts)
+        told(known)
+        while not self._all_said(role, prompts):
+            with self._claimed(role, prompts) as missing:
+                try:
+                    self._ask(role, missing, max_new_tokens, told, heard)
+                except OverBudget:
+                    raise self.end(self._too_dear()) from None
+                except VatError as error:
+                    self.end(error)
+                    raise
+        with self._lock:
+            self._recall(role, prompts)  # another thread may have had it forgotten
+            return [self._said[role, prompt] for prompt in prompts]
+
     def _recall(self, role: str, prompts: Sequence[Prompt]) -> None:
         """Take from the store what was said before."""
         unknown = [prompt for prompt in dict.fromkeys(prompts) if (role, prompt) not in self._said]
-        kept = self._stores[role].read(unknown)
-        for row, text in zip(kept.rows, kept.answers.text_N, strict=True):
-            self._said[role, unknown[row]] = text
+        if unknown:
+            kept = self._stores[role].read(unknown)
+            self._said |= {(role, unknown[row]): said for row, said in zip(kept.rows, _each(kept.answers), strict=True)}
 
     def _all_said(self, role: str, prompts: Sequence[Prompt]) -> bool:
         """Whether nothing is left to ask for; what another thread is asking for is waited for."""
@@ -167,9 +202,12 @@ class Desk:
     def _ask(
         self, role: str, prompts: Sequence[Prompt], max_new_tokens: int, told: Callable[[int], object], heard: Callable[[str], object]
     ) -> None:  # fmt: skip
+        if not prompts:
+            return
         model = self._models[role]
         with self._allowed(model, prompts, max_new_tokens) as limit_usd:
-            stream = model.within(limit_usd).texts(prompts, max_new_tokens=max_new_tokens)
+            model = model.within(limit_usd)
+            stream = (model.ratings if prompts[0].labels else model.texts)(prompts, max_new_tokens=max_new_tokens)
             with contextlib.closing(stream):  # type: ignore[type-var]  # after an error no request stays on its way
                 for part in stream:
                     self._take(role, prompts, part)
@@ -181,18 +219,17 @@ class Desk:
     def _take(self, role: str, prompts: Sequence[Prompt], part: Answered) -> None:
         with self._lock:
             asked = [prompts[row] for row in part.rows]
-            self._keep(role, asked, part.answers.text_N, part.answers.tokens_N2.tolist())
+            self._keep(role, asked, part.answers)
             for store in self._stores.values():  # of a role that has no more to say for now, the last part is due all the same
                 store.settle()
 
-    def _keep(self, role: str, prompts: Sequence[Prompt], texts: Sequence[str], tokens: Sequence[Sequence[float]]) -> None:
+    def _keep(self, role: str, prompts: Sequence[Prompt], answers: Answers) -> None:
         import numpy as np
 
-        tokens_N2 = np.array(tokens, dtype=float).reshape(-1, 2)
-        self._stores[role].write(prompts, answers_of(None, None, text_N=texts, tokens_N2=tokens_N2))
-        self._said |= {(role, prompt): text for prompt, text in zip(prompts, texts, strict=True)}
+        self._stores[role].write(prompts, answers)
+        self._said |= {(role, prompt): said for prompt, said in zip(prompts, _each(answers), strict=True)}
         read, written = self._tokens[role]
-        new = np.nansum(tokens_N2, axis=0)
+        new = np.nansum(answers.tokens_N2, axis=0)
         self._tokens[role] = read + float(new[0]), written + float(new[1])
 
     @contextlib.contextmanager
@@ -216,5 +253,10 @@ class Desk:
                 self._set_aside -= min(most, left)
 
     def _too_dear(self) -> OverBudget:
-        rule = f"max_cost_usd={self._limit_usd:g}: a dataset may not cost more; got {self.usd():.4f} USD spent"
+        rule = f"max_cost_usd={self._limit_usd:g}: the work may not cost more; got {self.usd():.4f} USD spent"
         return OverBudget(f"{rule}. Raise it and run the same command to go on.")
+
+
+def _each(answers: Answers) -> Iterator[Said]:
+    for text, row, mass in zip(answers.text_N, answers.probability_N5.tolist(), answers.mass_N.tolist(), strict=True):
+        yield Said(text, None if math.isnan(mass) else tuple(row), mass)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from vat.elicit.desk import Desk
 from vat.errors import OverBudget
-from vat.generate.desk import Desk
 from vat.models.base import NOTHING_KEPT, Capabilities, Kept, Model
 from vat.models.scripted import ScriptedModel
 from vat.track.store import PartStore
@@ -49,7 +49,10 @@ class Speaker(Model):
         return 7.0, 1.0
 
     def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
-        raise AssertionError("nobody asks for ratings")
+        """Of two labels as likely as it says, in per cent of the first: "70"."""
+        for part in self.texts(prompts, max_new_tokens=max_new_tokens, kept=kept):
+            first = float(part.answers.text_N[0]) / 100
+            yield Answered(part.rows, answers_of(np.array([[first, 1 - first]]), np.array([0.9]), tokens_N2=part.answers.tokens_N2))
 
     def drawing(self, temperature: float) -> Model:
         return self

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.generate.desks import Speaker, desk_of, scripted_desk
+from tests.elicit.desks import Speaker, desk_of, scripted_desk
+from vat.elicit.desk import Said
 from vat.errors import BackendError, OverBudget
 from vat.models.base import Model
 from vat.track import store
@@ -180,7 +181,7 @@ def test_no_more_is_spent_than_all_roles_may_and_what_was_said_stays(tmp_path: P
     one, other = echo(), echo()
     desk = desk_of(tmp_path, {"writer": one, "probe": other}, limit_usd=100 / 1e6)
     desk.ask("probe", [question(1), question(2)], max_new_tokens=9)
-    with pytest.raises(OverBudget, match=r"max_cost_usd=0.0001: a dataset may not cost more; got 0.0001 USD spent. Raise it"):
+    with pytest.raises(OverBudget, match=r"max_cost_usd=0.0001: the work may not cost more; got 0.0001 USD spent. Raise it"):
         desk.ask("writer", [question(n) for n in range(9)], max_new_tokens=9)
     assert len(one.asked) == 3, "as many as begin below the limit"
     with pytest.raises(OverBudget):
@@ -224,3 +225,31 @@ def test_an_error_that_somebody_in_between_has_swallowed_is_raised_at_once_when_
     for act in (desk.raise_end, lambda: desk.ask("probe", [question(1)], max_new_tokens=9)):
         with pytest.raises(BackendError, match="is gone"):
             act()
+
+
+def choice(n: int) -> Prompt:
+    return question(n)._replace(labels=("1", "2"))
+
+
+def test_how_likely_labels_are_is_kept_as_words_are(tmp_path: Path) -> None:
+    def asked(speaker: Speaker) -> list[Said]:
+        desk = desk_of(tmp_path, {"judge a": speaker})
+        said = desk.rate("judge a", [choice(30), choice(70)], max_new_tokens=9)
+        desk.close()
+        return said
+
+    first, second = (Speaker(lambda prompt: prompt.messages[0].content.split()[-1]) for _ in range(2))
+    assert asked(first) == [Said("", (0.3, 0.7, 0, 0, 0), 0.9), Said("", (0.7, 0.30000000000000004, 0, 0, 0), 0.9)]
+    assert asked(second) == asked(first)
+    assert (len(first.asked), len(second.asked)) == (2, 0)
+
+
+def test_what_is_forgotten_comes_from_disk_and_is_not_asked_again(tmp_path: Path) -> None:
+    speaker = echo()
+    desk = desk_of(tmp_path, {"writer": speaker, "probe": speaker})
+    for role in ("writer", "probe"):
+        desk.ask(role, [question(1), question(2)], max_new_tokens=9)
+    desk.forget("writer")
+    assert {role for role, _ in desk._said} == {"probe"}
+    assert desk.ask("writer", [question(2), question(1)], max_new_tokens=9) == ["question 2, 0", "question 1, 0"]
+    assert len(speaker.asked) == 4
