@@ -18,12 +18,11 @@ STAGES = ["theory", "data", "models", "elicit", "generate", "intensity", "align"
 ALLOWED = {
     "measure": {"measure"},
     "track": {"track"},
-    "intensity": {"intensity"},
     "analyse": {"analyse", "measure", "track", "theory"},
     "programs": {*STAGES, "measure", "track", "analyse", "programs", "config", "nodes"},
     "fanout": {"models", "align", "programs", "track", "analyse", "fanout", "config", "nodes"},
 }
-PUBLIC_OF_A_STAGE = {"base", "question", "schwartz", "split", "file", "wording", "refusals", "desk"}
+PUBLIC_OF_A_STAGE = {"base", "question", "schwartz", "split", "file", "wording", "refusals", "desk", "anchors"}
 WITH_SETTINGS = {"base", "standard"}
 """The modules of `measure` that the main program sees; the others are useful with numpy and scipy alone."""
 NUMERIC = [

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from vat.errors import ConfigError, VatError, choose, shown
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from vat.fanout.space import Range
     from vat.generate.recipe import Recipe, SearchSettings
     from vat.generate.sheets import Form
+    from vat.intensity.judging import Way
+    from vat.intensity.recipe import DatabaseRecipe, EvaluatorRecipe
     from vat.measure.base import Measure
     from vat.models.base import Model
     from vat.theory.file import TheoryFile
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
 JOB_PARTS = ("theory", "data", "model", "elicit", "strategy")
 """The groups that determine a job."""
 SCALARS = ("value", "direction", "replicate", "sweep")
-_OF_A_POINT = tuple(group for group in GROUPS if group not in ("figure", "recipe", "prompt_search"))
+_OF_A_POINT = tuple(group for group in GROUPS if group not in ("figure", "recipe", "prompt_search", "database", "evaluator"))
 
 
 @dataclass(frozen=True)
@@ -227,6 +230,82 @@ def _judges(nodes: Any) -> dict[str, Model]:
             rule = f"judges.{name}: must be another model than judges.{same}; got {judge.label} for both"
             raise ConfigError(f"{rule}. Give one of them another, or do with one: judges=itself.")
     return judges
+
+
+@dataclass(frozen=True)
+class VidbSpec:
+    """What the program `vidb` is to make: of which values (None for all), with which judges and panel (name → model), by which recipe.
+
+    way: how judges answer. ratings: sheets of flagged texts that people have handed back. Otherwise as `DatasetSpec`.
+    """
+
+    name: str
+    theory: TheoryFile
+    values: tuple[str, ...]
+    judges: dict[str, Model]
+    panel: dict[str, Model]
+    recipe: DatabaseRecipe
+    way: Way
+    max_new_tokens: int
+    max_cost_usd: float | None
+    dry_run: bool
+    ratings: tuple[str, ...]
+    tracking: Tracking
+
+
+def read_vidb(cfg: DictConfig) -> VidbSpec:
+    """Validate a composed configuration of the program `vidb`. Raises as `read_measure`."""
+    readers: dict[str, Callable[[Any], Any]] = {
+        "name": partial(folder_name, "name"), "theory": partial(build, "theory"), "model": lambda node: None, "values": _value_names,
+        "judges": _judges, "panel": lambda nodes: {} if nodes is None else build_each("model", nodes, where="panel"),
+        "database": partial(build, "database"), "way": partial(one_of, "way", ("texts", "probabilities")),
+        "max_new_tokens": partial(whole, "max_new_tokens", 1), "max_cost_usd": partial(amount_or_null, "max_cost_usd"),
+        "dry_run": partial(flag, "dry_run"), "ratings": partial(file_names, "ratings", "[a.csv,b.csv]"), "tracking": partial(build, "tracking"),
+    }  # fmt: skip
+    parts = read_keys(cfg, readers)
+    del parts["model"]  # it is one of the judges, where it is used
+    return VidbSpec(recipe=parts.pop("database"), **parts)
+
+
+@dataclass(frozen=True)
+class IntensitySpec:
+    """What the program `intensity` is to score: responses of a file, by a judge, among the texts of a database, named or by its folder.
+
+    values: none for all of the theory. label: the name under which the scores are kept.
+    """
+
+    responses: str
+    vidb: str
+    theory: TheoryFile
+    values: tuple[str, ...]
+    judge: Model
+    recipe: EvaluatorRecipe
+    label: str
+    max_new_tokens: int
+    max_cost_usd: float | None
+    dry_run: bool
+    tracking: Tracking
+
+
+def read_intensity(cfg: DictConfig) -> IntensitySpec:
+    """Validate a composed configuration of the program `intensity`. Raises as `read_measure`."""
+    readers: dict[str, Callable[[Any], Any]] = {
+        "responses": partial(text, "responses", "answers.csv"), "vidb": partial(text, "vidb", "anchors"), "theory": partial(build, "theory"),
+        "values": _value_names, "judge": partial(build, "model", where="judge"), "evaluator": partial(build, "evaluator"),
+        "name": lambda node: None if node is None else folder_name("name", node), "max_new_tokens": partial(whole, "max_new_tokens", 1),
+        "max_cost_usd": partial(amount_or_null, "max_cost_usd"), "dry_run": partial(flag, "dry_run"), "tracking": partial(build, "tracking"),
+    }  # fmt: skip
+    parts = read_keys(cfg, readers)
+    label = parts.pop("name") or folder_name("name", PurePath(parts["responses"]).stem)
+    return IntensitySpec(recipe=parts.pop("evaluator"), label=label, **parts)
+
+
+def _value_names(node: Any) -> tuple[str, ...]:
+    """Names of values, each once; none for all."""
+    names = [] if node is None else [node] if isinstance(node, str) else node
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise ConfigError(f"values: must be a list of names, or null for all; got {shown(node)}. Use values=[power,security].")
+    return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ GROUPS = {
     "figure": "vat.analyse.figures.base.Figure",
     "recipe": "vat.generate.recipe.Recipe",
     "prompt_search": "vat.generate.recipe.SearchSettings",
+    "database": "vat.intensity.recipe.DatabaseRecipe",
+    "evaluator": "vat.intensity.recipe.EvaluatorRecipe",
 }
 """Each group of options and what its `_target_` must be a kind of."""
 _built: dict[str, Any] = {}
@@ -107,7 +109,7 @@ def build(group: str, node: Any, *, where: str | None = None) -> Any:
     """
     place = where or group
     if not isinstance(node, dict) or "_target_" not in node:
-        raise ConfigError(f"{place}: must be an option of conf/{group}/; got {shown(node)}. Use {group}=<option>.")
+        raise ConfigError(f"{place}: must be an option of conf/{group}/; got {shown(node)}. Use {f'{group}@{where}' if where else group}=<option>.")
     if strange := [key for key in node if not isinstance(key, str)]:
         raise ConfigError(f"{place}.{strange[0]}: a setting has a name; got {shown(strange[0])}. See conf/{group}/.")
     identity = group + json.dumps(node, sort_keys=True, default=repr)

@@ -119,6 +119,24 @@ def _dataset(launch: Launch) -> bool:
     return True
 
 
+def _vidb(launch: Launch) -> bool:
+    from vat.config import read_vidb
+    from vat.programs.vidb import make_database
+
+    for spec in _read_all(launch, read_vidb):
+        make_database(spec)
+    return True
+
+
+def _intensity(launch: Launch) -> bool:
+    from vat.config import read_intensity
+    from vat.programs.intensity import score_responses
+
+    for spec in _read_all(launch, read_intensity):
+        score_responses(spec)
+    return True
+
+
 def _search(launch: Launch) -> bool:
     from vat.config import read_search
     from vat.fanout.search import search
@@ -156,7 +174,7 @@ def _read_each(launch: Launch, read: Callable[[DictConfig], Spec]) -> tuple[list
 
 _PROGRAMS: dict[str, Callable[[Launch], bool]] = {
     "align": _align, "search": _search, "measure": _measure, "cases": _cases, "status": _status, "clean": _clean, "report": _report,
-    "annotate": _annotate, "dataset": _dataset,
+    "annotate": _annotate, "dataset": _dataset, "vidb": _vidb, "intensity": _intensity,
 }  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def corpus_texts(rows: Sequence[dict[str, object]], *, where: str) -> list[Corpu
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{where}: row {n}, column text: must hold a text; got {shown(text)}. Drop the row or give its text.")
         try:
-            side = 0 if direction is None or direction != direction else int(str(direction).removesuffix(".0"))
+            side = 0 if direction in (None, "") or direction != direction else int(str(direction).removesuffix(".0"))
         except ValueError:
             side = 2
         if side not in DIRECTIONS:

@@ -18,7 +18,7 @@ IDENTITY, RESULT = "identity.json", "result.json"
 
 
 class DatasetFolder:
-    """The folder `<root>/datasets/<name>`.
+    """The folder `<root>/datasets/<name>`, or of another `kind` of work by models that has a name, `<root>/<kind>/<name>`.
 
     identity.json    what the dataset is made of: another one of that name is refused
     answers/<role>/  what models have said, in parts that are only ever added
@@ -30,8 +30,8 @@ class DatasetFolder:
     lock             held by the process that works on it
     """
 
-    def __init__(self, root: Path, name: str, identity: Mapping[str, object]) -> None:
-        self.path, self._name = root / "datasets" / name, name
+    def __init__(self, root: Path, name: str, identity: Mapping[str, object], *, kind: str = "datasets") -> None:
+        self.path, self._name = root / kind / name, name
         self._identity: dict[str, Any] = json.loads(json.dumps(identity))
 
     @property

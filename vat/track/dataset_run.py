@@ -17,9 +17,9 @@ DATASET, DIGEST = "vat.dataset", "vat.digest"
 
 
 class DatasetRun:
-    """The run of the dataset of that name, opened again if there is one of the same identity. id: of the run."""
+    """The run of the dataset of that name, or of another `kind`, opened again if there is one of the same identity. id: of the run."""
 
-    def __init__(self, tracking: Tracking, name: str, digest: str) -> None:
+    def __init__(self, tracking: Tracking, name: str, digest: str, *, kind: str = "dataset") -> None:
         """Open the store, making it if it is new.
 
         Raises:
@@ -31,9 +31,9 @@ class DatasetRun:
             tracking.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(tracking.folder / "mlflow.lock"):
                 self._experiment = Experiment(tracking)
-                condition = f"tags.`{KIND}` = 'dataset' and tags.`{DATASET}` = '{name}' and tags.`{DIGEST}` = '{digest}'"
+                condition = f"tags.`{KIND}` = '{kind}' and tags.`{DATASET}` = '{name}' and tags.`{DIGEST}` = '{digest}'"
                 found = self._experiment.search(condition)
-                tags = {KIND: "dataset", DATASET: name, DIGEST: digest, NAME: f"dataset {name}"}
+                tags = {KIND: kind, DATASET: name, DIGEST: digest, NAME: f"{kind} {name}"}
                 self.id = str((found[0] if found else self._experiment.made(condition, tags)).info.run_id)
 
     @contextlib.contextmanager
