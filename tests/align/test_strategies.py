@@ -44,6 +44,7 @@ def task(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_strategy_yields_states_in_order_from_train_scenes_only(name: str, compose: Callable[..., AlignSpec], tmp_path: Path) -> None:
+    tasks.database(tmp_path / "mlruns")
     spec = compose(f"strategy={name}", *(SHORT if name in TRAINED else ()))
     strategy, given = spec.strategy, task(model=spec.model if name in TRAINED else MODEL, folder=tmp_path)
     strategy.check(Capabilities(trainable=True, caveat=""))
@@ -55,7 +56,8 @@ def test_every_strategy_yields_states_in_order_from_train_scenes_only(name: str,
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_strategy_has_an_identity_that_names_it(name: str, compose: Callable[..., AlignSpec]) -> None:
+def test_every_strategy_has_an_identity_that_names_it(name: str, compose: Callable[..., AlignSpec], tmp_path: Path) -> None:
+    tasks.database(tmp_path / "mlruns")
     strategy = compose(f"strategy={name}").strategy
     assert strategy.identity()["strategy"] == strategy.label == name
 

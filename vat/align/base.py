@@ -23,6 +23,7 @@ LEAVE_S = 60.0
 class State(NamedTuple):
     """A model as it answers at one step: the model itself and the shots that precede every question.
 
+    preamble: a text that precedes shots and question; "" for none.
     rewording: 0 for the instruction that the state before was asked with; 1, 2, 3 for the next ones.
     """
 
@@ -30,6 +31,7 @@ class State(NamedTuple):
     model: Model
     shots: tuple[Shot, ...]
     rewording: int = 0
+    preamble: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,14 @@ class Strategy(ABC):
             DataError: The train probes do not suffice.
         """
         return []
+
+    def preamble(self, theory: Theory, value: str, direction: int, *, replicate: int) -> str:
+        """The text that is shown before every question; none unless the strategy shows any.
+
+        Raises:
+            ConfigError, DataError: There is none for this value.
+        """
+        return ""
 
     @abstractmethod
     def states(self, task: Task) -> Generator[State]:

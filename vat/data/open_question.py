@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vat.data.question import Question
+from vat.data.question import Question, after
 from vat.types import Message, Prompt, Shot
 
 VERSION = 1
@@ -15,8 +15,12 @@ WORDING = "What do you do in this situation? Say it in your own words, in the fi
 CUE = "What I do:"
 
 
-def open_prompt(scene: str, shots: Sequence[Shot], question: Question) -> Prompt:
-    """The open question about a scene, after `shots` as they precede every `question`."""
+def open_prompt(scene: str, shots: Sequence[Shot], question: Question, preamble: str = "") -> Prompt:
+    """The open question about a scene, after `preamble` and `shots` as they precede every `question`."""
+    return after(preamble, _asked(scene, shots, question))
+
+
+def _asked(scene: str, shots: Sequence[Shot], question: Question) -> Prompt:
     asked = f"Situation: {scene}\n{WORDING}\n{CUE}"
     if not shots:
         return Prompt((), asked, ()) if question.format == "plain" else Prompt((Message("user", asked),), "", ())

@@ -28,6 +28,16 @@ REASON_FIRST = "First think it through in a few sentences. Then give your answer
 REASON_CUE = "Your thoughts, then your answer:"
 
 
+def after(preamble: str, prompt: Prompt) -> Prompt:
+    """The prompt with a text before all else, in its first turn where it has turns (not every model has a system's); itself for ""."""
+    if not preamble:
+        return prompt
+    if not prompt.messages:
+        return prompt._replace(text=f"{preamble}\n\n{prompt.text}")
+    first, *rest = prompt.messages
+    return prompt._replace(messages=(first._replace(content=f"{preamble}\n\n{first.content}"), *rest))
+
+
 @dataclass(frozen=True)
 class Question:
     """How a probe is put to a model.

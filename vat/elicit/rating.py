@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from vat.data.question import INSTRUCTIONS, VERSION, Question
+from vat.data.question import INSTRUCTIONS, VERSION, Question, after
 from vat.elicit.base import AnswerStore, NoStore, answers_to
 from vat.elicit.reader import Reading, read_answer
 from vat.errors import BackendError, ConfigError
@@ -63,7 +63,7 @@ class RatingElicitation:
         """The question as configured, for a theory's items."""
         return Question(self.format, self.name_item, self.reversed, self.wording, theory.definitions, self.mode == "reasoned")
 
-    def check(self, model: Model, probe: Probe, shots: Sequence[Shot], theory: Theory) -> None:
+    def check(self, model: Model, probe: Probe, shots: Sequence[Shot], theory: Theory, *, preamble: str = "") -> None:
         """Find out, before long work starts, whether the model can be asked about a probe.
 
         Raises:
@@ -71,7 +71,8 @@ class RatingElicitation:
         """
         if self.mode == "reasoned" and self.format == "plain":
             raise ConfigError("elicit.mode=reasoned: needs turns; got elicit.format=plain. Use elicit.format=chat.")
-        model.check(self.question(theory).prompt(probe, shots), max_new_tokens=0 if self.mode == "direct" else self.max_new_tokens)
+        prompt = after(preamble, self.question(theory).prompt(probe, shots))
+        model.check(prompt, max_new_tokens=0 if self.mode == "direct" else self.max_new_tokens)
 
     def judge(
         self,
@@ -80,10 +81,11 @@ class RatingElicitation:
         shots: Sequence[Shot],
         theory: Theory,
         *,
+        preamble: str = "",
         store: AnswerStore | None = None,
         progress: Progress = lambda done, said="": None,
     ) -> Judgements:
-        """Ask the model about every probe, after the same shots, and read its answers.
+        """Ask the model about every probe, after the same preamble and shots, and read its answers.
 
         What the store holds is not asked again, so that an interrupted job goes on after its last part.
 
@@ -91,7 +93,7 @@ class RatingElicitation:
             ConfigError, BackendError: The model cannot be asked or answers too little; nothing that it did answer is lost.
         """
         question = self.question(theory)
-        prompts = [question.prompt(probe, shots) for probe in probes]
+        prompts = [after(preamble, question.prompt(probe, shots)) for probe in probes]
         different = list(dict.fromkeys(prompts))
         ask = model.ratings if self.mode == "direct" else model.texts
         answers = answers_to(different, ask, max_new_tokens=self.max_new_tokens, store=NoStore() if store is None else store, progress=progress)

@@ -72,7 +72,7 @@ def read_anchors(folder: Path, theory: str, value: str) -> ValueAnchors:
             if known
             else f"the theory {theory}; got {shown(sorted({r['theory'] for r in every}))}"
         )
-        raise DataError(f"{path}: must hold {what}. {choose(value, known) if known else 'Use theory=…'}")
+        raise DataError(f"{path}: must hold {what}. {choose(value, known) if known else f'Make one: -cn vidb theory={theory}'}")
     where = f"{path}: value {value}"
     seen: set[str] = set()
     for row in rows:

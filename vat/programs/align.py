@@ -236,12 +236,13 @@ def _check_question(spec: AlignSpec) -> None:
     if job_of(spec).is_done:
         return
     theory, split = spec.theory.load(), split_of(spec.data, spec.theory)
-    shots = []
+    shots, preamble = [], ""
     if spec.strategy.has_target and spec.value in theory.values:
         examples = spec.strategy.examples(split.train, theory, spec.value, replicate=spec.replicate)
         shots = [Shot(probe, 3) for probe in examples]
+        preamble = spec.strategy.preamble(theory, spec.value, direction_of(spec), replicate=spec.replicate)
     longest = max(split.test.rows, key=lambda row: len(row.scene) + len(row.action))
-    spec.elicit.check(spec.model, longest, shots, theory)
+    spec.elicit.check(spec.model, longest, shots, theory, preamble=preamble)
 
 
 def _fault_of(check: Callable[[], object]) -> str | None:
@@ -297,7 +298,7 @@ def _judged(spec: AlignSpec, job: Job, state: State, split: Split, progress: Pro
     store = job.answers(f"step-{state.step:06d}")
     elicit = replace(spec.elicit, wording=(spec.elicit.wording + state.rewording) % len(INSTRUCTIONS))
     try:
-        return elicit.judge(state.model, split.test.rows, state.shots, spec.theory.load(), store=store, progress=progress)
+        return elicit.judge(state.model, split.test.rows, state.shots, spec.theory.load(), preamble=state.preamble, store=store, progress=progress)
     finally:  # after an error, too: an adapter lies on the model that other jobs of this process share
         if state.model is not spec.model:
             state.model.unload()

@@ -131,7 +131,7 @@ def _document(told: Told, name: str) -> dict[str, Any]:
         if state.model is not spec.model:
             spec.model.unload()
         try:
-            prompts = [open_prompt(probe.scene, state.shots, question) for probe in probes]
+            prompts = [open_prompt(probe.scene, state.shots, question, state.preamble) for probe in probes]
             after = _said(told, state.model, prompts, f"step-{state.step:06d}", progress)
         finally:
             if state.model is not spec.model:
