@@ -220,7 +220,7 @@ def test_help_shows_the_options_and_costs_no_more_than_that_of_a_bare_program_of
     pairs = [(seconds(str(LAUNCH)), seconds("-c", bare)) for _ in range(7)]
     assert min(own for own, _ in pairs) < 1.5 * min(bare for _, bare in pairs)
     said = launch("--help", cwd=tmp_path).stdout
-    for word in ("strategy: dpo, none, paraphrase, placebo, sft, steering", "sweeps: equal_gain, figure3, robustness, smoke, table2", "value=power"):
+    for word in ("intensity_anchor, none, paraphrase, placebo, sft, steering, user_texts", "sweeps: equal_gain, figure3, five_values", "value=power"):
         assert word in said
 
 

@@ -152,9 +152,9 @@ def test_another_database_is_another_job(tmp_path: Path) -> None:
 def test_a_job_asks_every_question_after_the_preamble_and_is_done_once(
     name: str, compose: Callable[..., AlignSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tasks.database(tmp_path / "mlruns")
+    given = (f"strategy.vidb={tasks.database(tmp_path)}",) if name == "user_texts" else ()
     few = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "data.limit=12", "direction=1")
-    spec = compose(f"strategy={name}", "model=scripted", *few)
+    spec = compose(f"strategy={name}", "model=scripted", *few, *given)
     spec.strategy.check(Capabilities(trainable=False, caveat=""))
     asked: list[str] = []
     ratings = ScriptedModel.ratings

@@ -32,6 +32,11 @@ TRAINED = {"sft", "dpo"}
 SHORT = ("strategy.steps=2", "strategy.checkpoints=2", "strategy.batch=2")
 
 
+def more(name: str, folder: Path) -> tuple[str, ...]:
+    """What a strategy is to be given beside its name."""
+    return SHORT if name in TRAINED else (f"strategy.vidb={tasks.database(folder)}",) if name == "user_texts" else ()
+
+
 def task(
     value: str = "power", direction: int = -1, replicate: int = 0, rating: float = 4.0, model: Model = MODEL, folder: Path = Path("nowhere")
 ) -> Task:
@@ -44,8 +49,7 @@ def task(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_strategy_yields_states_in_order_from_train_scenes_only(name: str, compose: Callable[..., AlignSpec], tmp_path: Path) -> None:
-    tasks.database(tmp_path / "mlruns")
-    spec = compose(f"strategy={name}", *(SHORT if name in TRAINED else ()))
+    spec = compose(f"strategy={name}", *more(name, tmp_path))
     strategy, given = spec.strategy, task(model=spec.model if name in TRAINED else MODEL, folder=tmp_path)
     strategy.check(Capabilities(trainable=True, caveat=""))
     states = list(strategy.states(given))
@@ -57,8 +61,7 @@ def test_every_strategy_yields_states_in_order_from_train_scenes_only(name: str,
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_strategy_has_an_identity_that_names_it(name: str, compose: Callable[..., AlignSpec], tmp_path: Path) -> None:
-    tasks.database(tmp_path / "mlruns")
-    strategy = compose(f"strategy={name}").strategy
+    strategy = compose(f"strategy={name}", *more(name, tmp_path)).strategy
     assert strategy.identity()["strategy"] == strategy.label == name
 
 
