@@ -46,7 +46,8 @@ WITHIN = re.compile(rf"{ITEM} ?> ?{ITEM}")
 TURNED = re.compile(
     r"\b(?:least|lowest|worst|bottom|revers\w+|ascending|increasing|wait|actually|correct(?:ion|ed)|instead|mistaken?(?:ly)?|wrong|sorry"
     r"|reconsider\w*|second thought|on reflection|unsure|not (?:sure|certain|the|my|possible)|ties?|tied|equal(?:ly)?|same|cannot|cant"
-    r"|example|form|format|would|could|might|edit|swap\w*|chang\w+|should|if|or|however|although|but rather|unclear|ambiguous|random(?:ly)?|guess\w*)\b"
+    r"|example|form|format|would|could|might|edit|swap\w*|chang\w+|should|if|or|however|although|but rather|unclear|ambiguous|random(?:ly)?"
+    r"|guess\w*)\b"
     r"|\b(?:oppos|against|negativ)\w*.{0,60}\b(?:to|first|down|up|then)\b"
     r"|^\[[0-9]"
 )
