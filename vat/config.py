@@ -269,12 +269,17 @@ def read_vidb(cfg: DictConfig) -> VidbSpec:
 
 @dataclass(frozen=True)
 class IntensitySpec:
-    """What the program `intensity` is to score: responses of a file, by a judge, among the texts of a database, named or by its folder.
+    """What the program `intensity` is to score, by a judge, among the texts of a database, named or by its folder.
 
-    values: none for all of the theory. label: the name under which the scores are kept.
+    responses: a file; or runs: what the models of these say before and after, in so many scenes (None for all), each in so many tokens.
+    values: none for all of the theory, or for those that a run pushes. label: the name under which the scores of a file are kept.
     """
 
-    responses: str
+    responses: str | None
+    runs: tuple[str, ...]
+    step: int | None
+    scenes: int | None
+    answer_tokens: int
     vidb: str
     theory: TheoryFile
     values: tuple[str, ...]
@@ -290,14 +295,19 @@ class IntensitySpec:
 def read_intensity(cfg: DictConfig) -> IntensitySpec:
     """Validate a composed configuration of the program `intensity`. Raises as `read_measure`."""
     readers: dict[str, Callable[[Any], Any]] = {
-        "responses": partial(text, "responses", "answers.csv"), "vidb": partial(text, "vidb", "anchors"), "theory": partial(build, "theory"),
+        "responses": partial(text_or_null, "responses", "answers.csv"), "run": lambda node: run_names(node) if node else (),
+        "step": lambda node: None if node is None else whole("step", 0, node), "answer_tokens": partial(whole, "answer_tokens", 1),
+        "scenes": lambda node: None if node is None else whole("scenes", 2, node), "vidb": partial(text, "vidb", "anchors"),
+        "theory": partial(build, "theory"),
         "values": _value_names, "judge": partial(build, "model", where="judge"), "evaluator": partial(build, "evaluator"),
         "name": lambda node: None if node is None else folder_name("name", node), "max_new_tokens": partial(whole, "max_new_tokens", 1),
         "max_cost_usd": partial(amount_or_null, "max_cost_usd"), "dry_run": partial(flag, "dry_run"), "tracking": partial(build, "tracking"),
     }  # fmt: skip
     parts = read_keys(cfg, readers)
-    label = parts.pop("name") or folder_name("name", PurePath(parts["responses"]).stem)
-    return IntensitySpec(recipe=parts.pop("evaluator"), label=label, **parts)
+    if (parts["responses"] is None) == (not parts["run"]):
+        raise ConfigError("intensity: must be of responses or of runs; got none, or both. Use responses=answers.csv, or run=<id>.")
+    label = parts.pop("name") or ("" if parts["responses"] is None else folder_name("name", PurePath(parts["responses"]).stem))
+    return IntensitySpec(recipe=parts.pop("evaluator"), label=label, runs=parts.pop("run"), **parts)
 
 
 def _value_names(node: Any) -> tuple[str, ...]:

@@ -6,24 +6,22 @@ import json
 import math
 import textwrap
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vat.align.base import Resources, State
+from vat.align.base import State
 from vat.analyse.cases import CASES, TABLE, Chosen, chosen_cases, rule_of
 from vat.analyse.table import interval, number
 from vat.config import CasesSpec, JobSpec
 from vat.data.open_question import VERSION, WORDING, open_prompt
-from vat.elicit.base import answers_to
-from vat.elicit.reader import after_thoughts
-from vat.errors import BackendError, DataError, VatError
+from vat.errors import DataError, VatError
 from vat.files import whole_file
 from vat.models.base import Model, Progress
-from vat.programs.align import split_of, task_of
+from vat.programs.align import split_of
+from vat.programs.open_answers import said_openly
 from vat.programs.progress import PROGRESS, counter
-from vat.programs.rebuild import rebuilt
+from vat.programs.rebuild import state_of
 from vat.track.job import Job
 from vat.track.runs import Description, Runs
 from vat.types import Probe, Prompt
@@ -94,14 +92,7 @@ def _told(spec: CasesSpec, job: Job, name: str) -> Told:
     chosen = chosen_cases(job.step_folder(step), spec.count)
     if result.get("measures") is None or not chosen:
         raise DataError(_why_none(where, job, result, step))
-    job_spec = rebuilt(job, spec.tracking, where)
-    silent = nullcontext(lambda done, said="": None)
-    alone = Resources(processes=1, gpus=0, deepspeed=None, threads=None)  # nothing is trained
-    task = task_of(job_spec, job, alone, counting=lambda *_: silent, measured=lambda _: {}, logged=lambda _: None)
-    state = job_spec.strategy.state_again(task, step)
-    if state.rewording:
-        rule = f"{where}: must be of a strategy that an open question sees; got strategy={job_spec.strategy.label}"
-        raise DataError(f"{rule}, which only rewords the rating question. Take a run of another strategy.")
+    job_spec, state = state_of(job, spec.tracking, step, where)
     return Told(job, result, job_spec, state, chosen, spec.max_new_tokens)
 
 
@@ -145,15 +136,8 @@ def _document(told: Told, name: str) -> dict[str, Any]:
 
 
 def _said(told: Told, model: Model, prompts: Sequence[Prompt], name: str, progress: Progress) -> list[str]:
-    """What a model says, without what it thought; of a text that is continued, the first paragraph. What it has said is not asked again."""
     store = told.job.answers(f"cases-{name}-{told.max_new_tokens}")
-    answers = answers_to(prompts, model.texts, max_new_tokens=told.max_new_tokens, store=store, progress=progress)
-    spoken = [after_thoughts(text) for text in answers.text_N]
-    said = [text.strip() for text in spoken if text is not None]
-    if len(said) < len(spoken):
-        rule = f"max_new_tokens={told.max_new_tokens}: must leave room for an answer after the thoughts of model {model.label}"
-        raise BackendError(f"{rule}; got {len(spoken) - len(said)} of {len(spoken)} thoughts without an end. Raise it.")
-    return said if prompts[0].messages else [text.split("\n\n")[0] for text in said]
+    return said_openly(model, prompts, max_new_tokens=told.max_new_tokens, store=store, progress=progress)
 
 
 def _actions(told: Told, folder: Path, rows: Sequence[Probe]) -> list[list[dict[str, Any]]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
+from vat.align.base import Resources, State
 from vat.config import JOB_PARTS, JobSpec
 from vat.errors import ConfigError, DataError, shown
 from vat.nodes import build
-from vat.programs.align import job_of
+from vat.programs.align import job_of, task_of
 from vat.track.job import Job
 from vat.track.settings import Tracking
 
@@ -37,3 +39,20 @@ def rebuilt(job: Job, tracking: Tracking, where: str) -> JobSpec:
         rule = f"{where}: model, data and theory on this machine must be what it was done with; got another {' and another '.join(other)}"
         raise DataError(f"{rule}. Put that back as it was.")
     return spec
+
+
+def state_of(job: Job, tracking: Tracking, step: int, where: str) -> tuple[JobSpec, State]:
+    """A finished job as it was configured, and one of its states, to be asked an open question. Raises as `rebuilt`.
+
+    Raises:
+        DataError: Its strategy only rewords the rating question, which an open question does not see.
+    """
+    spec = rebuilt(job, tracking, where)
+    silent = nullcontext(lambda done, said="": None)
+    alone = Resources(processes=1, gpus=0, deepspeed=None, threads=None)  # nothing is trained
+    task = task_of(spec, job, alone, counting=lambda *_: silent, measured=lambda _: {}, logged=lambda _: None)
+    state = spec.strategy.state_again(task, step)
+    if state.rewording:
+        rule = f"{where}: must be of a strategy that an open question sees; got strategy={spec.strategy.label}"
+        raise DataError(f"{rule}, which only rewords the rating question. Take a run of another strategy.")
+    return spec, state

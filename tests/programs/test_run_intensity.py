@@ -1,0 +1,123 @@
+"""Intensity Δ of a run: what its model says before and after, among a database's texts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.programs.test_vidb import Levels, corpus, intensity_spec, vidb_spec
+from vat.align.intensity_anchor import OPENING
+from vat.config import AlignSpec, IntensitySpec
+from vat.errors import DataError
+from vat.models.scripted import ScriptedModel
+from vat.programs.align import align, baseline_of, job_of
+from vat.programs.intensity import score_responses
+from vat.programs.vidb import make_database
+from vat.track.runs import Runs
+from vat.types import Prompt
+
+FEW = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "data.limit=12", "model=scripted")
+REFUSAL = "I'm sorry, but I can't help with that request."
+
+
+@pytest.fixture
+def spoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An open question is answered at the level +6 after a preamble and at −2 without one, in most scenes; some are refused, some left empty."""
+    written = ScriptedModel._said
+
+    def said(self: ScriptedModel, prompt: Prompt) -> str:
+        asked = prompt.messages[0].content
+        if prompt.labels or not asked.rstrip().endswith("What I do:"):
+            return written(self, prompt)
+        steered = OPENING in asked
+        if "Lagos" in asked:
+            return REFUSAL if steered else "I do it at level -2.00 here."
+        return f"I do it at level {'+6.00' if steered else '-2.00'} here."
+
+    monkeypatch.setattr(ScriptedModel, "_said", said)
+
+
+@pytest.fixture
+def run(compose: Callable[..., AlignSpec], tmp_path: Path) -> AlignSpec:
+    """A job that pushes power strongly up, done."""
+    spec = compose("strategy=intensity_anchor", "direction=1", *FEW)
+    runs = Runs(spec.tracking, None)
+    align(baseline_of(spec), runs)
+    align(spec, runs)
+    root = tmp_path / "mlruns"
+    make_database(vidb_spec(root, "values=[power,hedonism]", f"database.corpus={corpus(tmp_path)}", "database.iterations=20", judge=Levels(1.0)))
+    return spec
+
+
+def of_run(run: AlignSpec, *overrides: str) -> IntensitySpec:
+    spec = intensity_spec(run.tracking.folder, Path("none.csv"), *overrides, judge=Levels(1.0))
+    return replace(spec, responses=None, runs=(job_of(run).key,))
+
+
+@pytest.mark.usefixtures("spoken")
+def test_a_runs_answers_before_and_after_give_a_delta_and_refusals_are_counted_and_missing_from_it(
+    run: AlignSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score_responses(of_run(run))
+    job = job_of(run)
+    result = json.loads((job.step_folder(0) / "intensity.json").read_text())
+    refused = [scene["after"] == REFUSAL for scene in result["scenes"]]
+    found = result["values"]["power"]
+    assert 0 < sum(refused) < len(refused)
+    assert found["scenes"] == len(refused) - sum(refused)
+    assert found["before"] == pytest.approx(-2, abs=1.0)
+    assert found["after"] == pytest.approx(6, abs=1.5)
+    assert found["delta_low"] < 8 < found["delta_high"] + 1.5
+    assert result["refusals"]["after"][0] == sum(refused) / len(refused)
+    assert result["refusals"]["before"][0] == 0
+    assert [scene["power after"] is None for scene in result["scenes"]] == refused
+    client = MlflowClient(tracking_uri=run.tracking.store_uri)
+    [shown] = [one for one in client.search_runs(["1"]) if one.data.tags.get("vat.job_key") == job.key]
+    assert shown.data.metrics["intensity_delta/power"] == pytest.approx(found["delta"])
+    assert shown.data.metrics["refusal_rate"] == result["refusals"]["after"][0]
+    assert {"gain", "shift/power", "intensity_delta_low/power"} <= set(shown.data.metrics), "gain, shifts and intensity of one run"
+    said = capsys.readouterr().out
+    assert re.search(r"^power +-\d\.\d\d +\+\d\.\d\d +\+\d\.\d\d \[\+", said, re.M), said
+
+
+@pytest.mark.usefixtures("spoken")
+def test_asked_again_nothing_is_answered_or_ranked_twice_and_the_other_values_can_be_added(run: AlignSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    score_responses(of_run(run))
+    path = job_of(run).step_folder(0) / "intensity.json"
+    before = path.read_bytes()
+
+    def nobody(*given: object, **more: object) -> None:
+        raise AssertionError("asked again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ScriptedModel, "texts", nobody)
+        patched.setattr(Levels, "texts", nobody)
+        score_responses(of_run(run))
+    assert path.read_bytes() == before
+    score_responses(of_run(run, "values=[power,hedonism]"))
+    assert set(json.loads(path.read_text())["values"]) == {"power", "hedonism"}
+
+
+@pytest.mark.usefixtures("spoken")
+def test_what_cannot_be_scored_is_one_line_before_anybody_is_asked(run: AlignSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, baseline = of_run(run), job_of(baseline_of(run)).key
+    cases: tuple[tuple[IntensitySpec, str], ...] = (
+        (replace(spec, runs=("0123456789abcdef",)), "run=0123456789abcdef: must be a finished run or job"),
+        (replace(spec, runs=(baseline,)), f"run={baseline}: must be of a job that pushes a value; got a baseline"),
+        (replace(spec, step=7), "must have been judged at step=7; got states at 0"),
+    )
+    for one, said in cases:
+        with pytest.raises(DataError) as caught:
+            score_responses(one)
+        assert said in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert not (run.tracking.folder / "intensity").exists()
+    monkeypatch.setattr(ScriptedModel, "_said", lambda self, prompt: REFUSAL)
+    with pytest.raises(DataError, match=r"must have answers to be ranked; got 48 refusals or empty ones|must have answers to be ranked"):
+        score_responses(spec)

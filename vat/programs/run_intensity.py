@@ -1,0 +1,238 @@
+"""Intensities of what a run's model says it does, before and after: gain and tax come from ratings, the intensity Δ from open answers.
+
+Both answers in a scene are ranked against the same anchors in the same order, so that their difference is less noisy than they are. Who refuses says
+nothing of a value: such a scene is missing from Δ, and counted (ValueFlow, sections 6.2 and 7, appendix D.6).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vat.align.base import State
+from vat.analyse.table import interval, number
+from vat.config import IntensitySpec, JobSpec
+from vat.data.open_question import VERSION as QUESTION
+from vat.data.open_question import open_prompt
+from vat.elicit.desk import Desk
+from vat.elicit.refusals import is_refusal
+from vat.errors import DataError, VatError
+from vat.files import whole_file
+from vat.intensity.bias import position_bias
+from vat.intensity.ranking import words
+from vat.programs.align import split_of
+from vat.programs.open_answers import said_openly
+from vat.programs.progress import counter
+from vat.programs.rebuild import state_of
+from vat.programs.scoring import KIND, ROLE, Scored, mean_interval, scored, try_out, values_of
+from vat.shares import wilson
+from vat.track.dataset_folder import RESULT, DatasetFolder
+from vat.track.job import Job
+from vat.track.runs import Runs
+
+VERSION = 1
+"""Raised when the same settings give other numbers than before."""
+FILE = "intensity.json"
+"""In the folder of a job's step."""
+TIMES = ("before", "after")
+
+
+class _Run(NamedTuple):
+    """A run's state that is to be scored."""
+
+    runs: Runs
+    job: Job
+    spec: JobSpec
+    state: State
+    step: int
+
+
+def score_runs(spec: IntensitySpec) -> None:
+    """Ask the models of runs what they do, have it ranked, and keep the numbers beside the runs' own.
+
+    Raises:
+        DataError: Every run that cannot be asked about, before anybody is.
+        ConfigError, BackendError: A model or the judge cannot be asked; what was answered is kept.
+    """
+    found, faults = [], []
+    spec.tracking.require()
+    runs = Runs(spec.tracking, None)
+    for name in spec.runs:
+        try:
+            job = runs.job_of(name)
+            with job.held(partial(print, f"run={name}: held by another process, waiting for it", flush=True)):
+                found.append(_run_of(spec, runs, job, name))
+        except VatError as error:
+            faults += [line if line.startswith("run=") else f"run={name}: {line}" for line in str(error).splitlines()]
+    if faults:
+        raise DataError("\n".join(dict.fromkeys(faults)))
+    for run in found:
+        _scored_run(spec, run)
+
+
+def _run_of(spec: IntensitySpec, runs: Runs, job: Job, name: str) -> _Run:
+    where, result = f"run={name}", job.result()
+    if result is None or "description" not in result:
+        raise DataError(f"{where}: must be finished by this version of vat; got a job that is not. Launch it again.")
+    if result["description"]["kind"] != "job":
+        raise DataError(f"{where}: must be of a job that pushes a value; got a baseline, which pushes none. Take a job of a closing table.")
+    steps = sorted(map(int, result["steps"]))
+    step = steps[-1] if spec.step is None else spec.step
+    if step not in steps:
+        raise DataError(f"{where}: must have been judged at step={step}; got states at {', '.join(map(str, steps))}. Take one of these.")
+    return _Run(runs, job, *state_of(job, spec.tracking, step, where), step)
+
+
+def _scored_run(spec: IntensitySpec, run: _Run) -> None:
+    theory = spec.theory.load()
+    also = getattr(run.spec.strategy, "also", None) or {}
+    values = values_of(spec, theory, spec.values or (run.spec.value, *also))
+    label = f"{run.job.key}-{run.step}"
+    spec = replace(spec, label=label)
+    with run.job.held():
+        scenes = _scenes(run.spec, spec.scenes)
+        said = _said(spec, run, scenes)
+    texts = {f"{n} {when}": text for when in TIMES for n, text in enumerate(said[when])}
+    asked = {id_: text for id_, text in texts.items() if text and not is_refusal(text)}
+    identity = {
+        "version": VERSION, "question": QUESTION, "wording": words()["version"], "theory": theory.digest, "values": list(values),
+        **asdict(spec.recipe), "max_new_tokens": spec.max_new_tokens, "judge": spec.judge.identity(), "job": run.job.key, "step": run.step,
+        "texts": hashlib.sha256(repr(list(texts.items())).encode()).hexdigest(),
+        "anchors": hashlib.sha256(repr([(one.anchors.ids, one.anchors.intensity_A.tolist()) for one in values.values()]).encode()).hexdigest(),
+    }  # fmt: skip
+    label += f"-{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]}"
+    folder = DatasetFolder(spec.tracking.folder, label, identity, kind=KIND)
+    with folder.held(partial(print, f"{label}: held by another process, waiting for it", flush=True)):
+        if (result := folder.result()) is None:
+            if not asked:
+                raise DataError(f"run={run.job.key}: must have answers to be ranked; got {len(texts)} refusals or empty ones. Take another model.")
+            desk = Desk({ROLE: spec.judge}, folder.answers, limit_usd=spec.max_cost_usd)
+            try_out(folder, desk, next(iter(values.values())), next(iter(asked.values())))
+            try:
+                found = scored(replace(spec, label=label), folder, desk, values, asked, drawn_as=lambda id_: id_.split()[0])
+            finally:
+                desk.leave()
+            result = _result(spec, run, scenes, texts, asked, found)
+            folder.keep(RESULT, result)
+    _publish(run, result)
+    print("\n".join(_told_of(run, result, spec)), flush=True)
+
+
+def _scenes(spec: JobSpec, count: int | None) -> list[str]:
+    """Test scenes, spread over their order."""
+    scenes = list({row.scene_id: row.scene for row in split_of(spec.data, spec.theory).test.rows}.values())
+    if count is None or count >= len(scenes):
+        return scenes
+    return [scenes[n] for n in np.linspace(0, len(scenes) - 1, count).round().astype(int)]
+
+
+def _said(spec: IntensitySpec, run: _Run, scenes: Sequence[str]) -> dict[str, list[str]]:
+    """What the model says before and after. The model before is asked first, and makes room for one that was trained."""
+    question, state = run.spec.elicit.question(run.spec.theory.load()), run.state
+    with ExitStack() as after, counter(f"{spec.label} · answers", 2 * len(scenes), unit="answers", folder=run.job.folder) as progress:
+        ask = partial(said_openly, max_new_tokens=spec.answer_tokens, progress=progress)
+        store = run.job.answers(f"open-before-{spec.answer_tokens}")
+        before = ask(run.spec.model, [open_prompt(scene, (), question) for scene in scenes], store=store)
+        if state.model is not run.spec.model:
+            run.spec.model.unload()
+            after.callback(state.model.unload)  # an adapter would stay on the model before
+        store = run.job.answers(f"open-step-{run.step:06d}-{spec.answer_tokens}")
+        prompts = [open_prompt(scene, state.shots, question, state.preamble) for scene in scenes]
+        return {"before": before, "after": ask(state.model, prompts, store=store)}
+
+
+def _result(
+    spec: IntensitySpec, run: _Run, scenes: Sequence[str], texts: Mapping[str, str], asked: Mapping[str, str], found: Mapping[str, Scored]
+) -> dict[str, Any]:  # fmt: skip
+    """The numbers, None for what is not known, and for each scene what was said and how it was scored."""
+    row_of = {id_: n for n, id_ in enumerate(asked)}
+    values: dict[str, Any] = {}
+    scores: dict[str, dict[str, list[float | None]]] = {}
+    for value, one in found.items():
+        of = {when: np.full(len(scenes), np.nan) for when in TIMES}
+        for id_, row in row_of.items() if one.found else ():
+            n, when = id_.split()
+            of[when][int(n)] = one.found.intensity_R[row]  # type: ignore[union-attr]
+        both = np.isfinite(of["before"]) & np.isfinite(of["after"])
+        delta, low, high = mean_interval((of["after"] - of["before"])[both])
+        numbers = {"before": mean_interval(of["before"][both])[0], "after": mean_interval(of["after"][both])[0]}
+        numbers |= {"delta": delta, "delta_low": low, "delta_high": high, "scenes": float(both.sum())}
+        if one.sharpness:
+            numbers |= {"sharpness": one.sharpness.beta, "sharpness_low": one.sharpness.low, "sharpness_high": one.sharpness.high}
+        values[value] = {name: _or_none(x) for name, x in numbers.items()} | ({"why": one.why} if one.why else {})
+        scores[value] = {when: [_or_none(float(x)) for x in of[when]] for when in TIMES}
+    refusals = {}
+    for when in TIMES:
+        refused = sum(is_refusal(texts[f"{n} {when}"]) for n in range(len(scenes)))
+        refusals[when] = [refused / len(scenes), *wilson(refused, len(scenes))]
+    ranked = [one for of_value in found.values() for one in of_value.ranked]
+    return {
+        "job": run.job.key, "step": run.step, "judge": spec.judge.label, "vidb": spec.vidb, **asdict(spec.recipe), "values": values,
+        "refusals": refusals, "lost_windows": sum(not one.places for one in ranked), "windows": len(ranked),
+        "bias": [line for bias in position_bias(one.places for one in ranked) for line in bias.told(ROLE)],
+        "scenes": [
+            {"scene": scene, **{when: texts[f"{n} {when}"] for when in TIMES},
+             **{f"{value} {when}": scores[value][when][n] for value in scores for when in TIMES}}
+            for n, scene in enumerate(scenes)
+        ],
+        "notes": [
+            note for note in dict.fromkeys((spec.judge.capabilities().caveat, run.spec.model.capabilities().caveat)) if note
+        ],
+    }  # fmt: skip
+
+
+def _publish(run: _Run, result: Mapping[str, Any]) -> None:
+    """Beside the job's tables, and as metrics of its run."""
+    path = run.job.step_folder(run.step) / FILE
+    with run.job.held():
+        with whole_file(path) as draft:
+            draft.write_text(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        run.runs.add(run.job, path, run.step)
+        run.runs.show(run.job, {"steps": {str(run.step): metrics_of(result)}})
+        run.runs.forget_studies(run.job)
+
+
+def metrics_of(result: Mapping[str, Any]) -> dict[str, float]:
+    """Of a run: Δ with its interval and what it is between, for each value, and how many refuse."""
+    named = {"before": "intensity_before", "after": "intensity", "delta": "intensity_delta", "delta_low": "intensity_delta_low"}
+    named |= {"delta_high": "intensity_delta_high", "sharpness": "judge_sharpness"}
+    found = {f"{long}/{value}": one[short] for value, one in result["values"].items() for short, long in named.items() if one.get(short) is not None}
+    return found | {"refusal_rate": result["refusals"]["after"][0], "refusal_rate_before": result["refusals"]["before"][0]}
+
+
+def _told_of(run: _Run, result: Mapping[str, Any], spec: IntensitySpec) -> list[str]:
+    title = (run.job.result() or {})["description"]["name"]
+    lines = ["", f"{title} · step {run.step}" if run.step else title]
+    lines.append(f"{'value':28} {'before':>7} {'after':>7}  {'Δ':>6} {'95%':16} {'scenes':>6}  judge’s sharpness")
+    for value, one in result["values"].items():
+        if one["delta"] is None:
+            lines.append(f"{value:28} no Δ: {one.get('why', 'no scene has two answers that could be ranked')}")
+            continue
+        sharp = f"{_number(one.get('sharpness'), '.2f')} {_interval(one.get('sharpness_low'), one.get('sharpness_high'), '.2f')}"
+        delta = f"{_number(one['delta'], '+.2f'):>6} {_interval(one['delta_low'], one['delta_high'], '+.2f'):16}"
+        lines.append(f"{value:28} {_number(one['before'], '+.2f'):>7} {_number(one['after'], '+.2f'):>7}  {delta} {one['scenes']:>6.0f}  {sharp}")
+    for when, (share, low, high) in result["refusals"].items():
+        lines.append(f"refused {when}: {share:.1%} [{low:.1%}, {high:.1%}] of {len(result['scenes'])} answers")
+    if result["lost_windows"]:
+        lines.append(f"{result['lost_windows']:,} of {result['windows']:,} windows were lost")
+    return [*lines, *result["bias"], str(run.job.step_folder(run.step) / FILE), *result["notes"]]
+
+
+def _or_none(x: float) -> float | None:
+    return x if math.isfinite(x) else None
+
+
+def _number(x: float | None, form: str) -> str:
+    return number(math.nan if x is None else x, form)
+
+
+def _interval(low: float | None, high: float | None, form: str) -> str:
+    return interval(math.nan if low is None else low, math.nan if high is None else high, form)
