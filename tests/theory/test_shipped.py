@@ -65,6 +65,13 @@ def test_groups_are_kept_and_are_no_part_of_what_is_asked() -> None:
         ("{g: []}", "groups.g: holds values, each once; got []"),
         ("{g: [a, a]}", "groups.g: holds values, each once; got ['a', 'a']"),
         ("{g: [a, bb]}", "groups.g: holds values of the theory; got 'bb'. "),
+        ("{g: [[a]]}", "groups.g: holds values of the theory; got ['a']. "),
+        ("{g: [a, {b: a}]}", "groups.g: holds values of the theory; got {'b': 'a'}. "),
+        ("[]", "groups: needs lists of values by name; got []"),
+        ("false", "groups: needs lists of values by name; got False"),
+        ("{null: [a]}", "groups: a group's name is text; got None"),
+        ("{'': [a]}", "groups: a group's name is text; got ''"),
+        ("{1: [a]}", "groups: a group's name is text; got 1"),
     ],
 )
 def test_groups_that_cannot_be_are_one_line(groups: str, said: str, tmp_path: Path) -> None:

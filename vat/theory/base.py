@@ -150,7 +150,7 @@ def theory_of(tree: Any, path: Path) -> Theory:
     if unknown := set(tree) - {"name", "source", "either_order", "groups", "values"}:
         raise DataError(f"{path}: knows name, source, either_order, groups and values only; got {sorted(map(str, unknown))[0]!r}. Remove it.")
     specs = tuple(_value(path, name, node) for name, node in tree["values"].items())
-    either_order, groups = _either_order(path, tree.get("either_order") or [], specs), _groups(path, tree.get("groups") or {}, specs)
+    either_order, groups = _either_order(path, tree.get("either_order") or [], specs), _groups(path, tree.get("groups"), specs)
     theory = Theory(str(tree.get("name") or path.stem), str(tree.get("source") or ""), specs, either_order, groups)
     _check_whole(path, theory)
     return theory
@@ -214,15 +214,19 @@ def _either_order(path: Path, node: Any, specs: tuple[Value, ...]) -> tuple[tupl
 
 
 def _groups(path: Path, node: Any, specs: tuple[Value, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    names = {spec.name for spec in specs}
+    names = [spec.name for spec in specs]
+    if node is None:
+        return ()
     if not isinstance(node, Mapping):
         raise DataError(f"{path}: groups: needs lists of values by name; got {shown(node)}. Write `giving: [kindness]` lines.")
     for group, members in node.items():
+        if not isinstance(group, str) or not group.strip():
+            raise DataError(f"{path}: groups: a group's name is text; got {shown(group)}. Name it, or quote it.")
         if not isinstance(members, list) or not members or len(set(map(str, members))) < len(members):
             raise DataError(f"{path}: groups.{group}: holds values, each once; got {shown(members)}. List them in brackets.")
         if unknown := [member for member in members if member not in names]:
             raise DataError(f"{path}: groups.{group}: holds values of the theory; got {shown(unknown[0])}. {choose(str(unknown[0]), names)}")
-    return tuple((str(group), tuple(members)) for group, members in node.items())
+    return tuple((group, tuple(members)) for group, members in node.items())
 
 
 def _check_whole(path: Path, theory: Theory) -> None:
