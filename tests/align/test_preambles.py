@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import pytest
 
 from tests.align import tasks
 from vat.align.intensity_anchor import IntensityAnchor
+from vat.align.preamble import PreambleStrategy
 from vat.align.user_texts import BINS, UserTexts
 from vat.config import AlignSpec
 from vat.data.open_question import open_prompt
 from vat.data.question import Question, after
 from vat.errors import ConfigError, DataError
 from vat.intensity.anchors import ANCHORS
-from vat.models.base import Capabilities
+from vat.models.base import Capabilities, Model
 from vat.models.scripted import ScriptedModel
 from vat.programs.align import align, baseline_of, job_of
 from vat.theory.file import TheoryFile
 from vat.theory.schwartz import SCHWARTZ
 from vat.track.runs import Runs
-from vat.types import Shot
+from vat.types import Answered, Prompt, Shot
 
-MODEL = ScriptedModel(sway=0.5, refusals=0.0, fails_on="")
 PROBES = tasks.SPLIT.test.rows[:2]
 
 
@@ -61,6 +61,23 @@ def test_each_target_has_words_of_its_own_about_the_value_as_the_theory_defines_
     assert len(set(texts)) == 4
     assert all("self direction: thinking and choosing for oneself." in text for text in texts)
     assert len({text.partition("\n")[0] for text in texts}) == 1
+
+
+def test_strong_and_weak_are_told_in_words_that_mean_it() -> None:
+    words = {(1, 2): "very much about", (1, 1): "a little about", (-1, 1): "somewhat against", (-1, 2): "strongly against"}
+    for (direction, strength), said in words.items():
+        assert f"{said} power: " in anchor(2 if strength == 2 else 1).preamble(SCHWARTZ, "power", direction, replicate=0)
+
+
+def test_whatever_changes_the_preamble_is_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tasks.database(tmp_path)
+    strategies: list[PreambleStrategy] = [anchor(1), anchor(2), anchor(2, power=1), anchor(2, power=2)]
+    strategies += [user_texts(folder, 1), user_texts(folder), user_texts(folder, count=4), user_texts(folder, theory="schwartz")]
+    keys = [strategy.identity() for strategy in strategies]
+    assert all(keys.count(key) == 1 for key in keys)
+    for module in ("intensity_anchor", "user_texts"):
+        monkeypatch.setattr(f"vat.align.{module}.VERSION", 2)
+    assert not [strategy for strategy, key in zip(strategies, keys, strict=True) if strategy.identity() == key]
 
 
 def test_several_values_stand_in_the_order_of_the_theory_whichever_the_job_is_about() -> None:
@@ -102,6 +119,22 @@ def test_a_target_is_one_of_four(setting: str, compose: Callable[..., AlignSpec]
 
 def user_texts(folder: Path, strength: Literal[1, 2] = 2, *, count: int = 3, theory: str | None = None) -> UserTexts:
     return UserTexts(vidb=str(folder), strength=strength, count=count, theory=theory)
+
+
+@pytest.mark.parametrize(
+    ("strength", "direction", "inside", "outside"),
+    [(2, -1, (-10.0, -7.0), (-6.9,)), (1, -1, (-6.9, -3.0), (-7.0, -2.9)), (1, 1, (3.0, 6.9), (2.9, 7.0)), (2, 1, (7.0, 10.0), (6.9,))],
+)
+def test_a_text_at_a_border_belongs_to_one_bin(
+    strength: Literal[1, 2], direction: int, inside: tuple[float, ...], outside: tuple[float, ...], tmp_path: Path
+) -> None:
+    rows = [{"theory": "schwartz", "value": "power", "text": f"{x}", "intensity": x, "error": 0.5, "flagged": False} for x in (*inside, *outside)]
+    (tmp_path / ANCHORS).parent.mkdir()
+    pd.DataFrame(rows).to_parquet(tmp_path / ANCHORS)
+    text = user_texts(tmp_path, strength, count=len(inside)).preamble(SCHWARTZ, "power", direction, replicate=0)
+    assert sorted(map(float, re.findall(r"^- (.*)$", text, re.M))) == sorted(inside)
+    with pytest.raises(DataError, match=rf"got {len(inside)}\."):
+        user_texts(tmp_path, strength, count=len(inside) + 1).preamble(SCHWARTZ, "power", direction, replicate=0)
 
 
 @pytest.mark.parametrize("strength", [1, 2])
@@ -146,6 +179,40 @@ def test_another_database_is_another_job(tmp_path: Path) -> None:
     table.loc[0, "intensity"] += 0.1
     table.to_parquet(folder / ANCHORS)
     assert user_texts(folder).identity() != before
+
+
+@pytest.mark.parametrize("name", ["intensity_anchor", "user_texts"])
+def test_an_interrupted_job_asks_the_embedded_model_only_what_is_missing(
+    name: str, compose: Callable[..., AlignSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = (f"strategy.vidb={tasks.database(tmp_path)}",) if name == "user_texts" else ()
+    few = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "data.limit=6", "direction=1")
+    spec = compose(f"strategy={name}", "model=tiny", *few, *given)
+    runs = Runs(spec.tracking, None)
+    align(baseline_of(spec), runs)
+    ratings, asked, answered, left = type(spec.model).ratings, set[Prompt](), list[Prompt](), [1]
+
+    def halting(self: Model, prompts: Sequence[Prompt], **more: Any) -> Iterator[Answered]:
+        asked.update(prompts)
+        for part in ratings(self, prompts, **more):
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            answered.extend(prompts[row] for row in part.rows)
+            yield part
+
+    monkeypatch.setattr(type(spec.model), "ratings", halting)
+    with pytest.raises(KeyboardInterrupt):
+        align(spec, runs)
+    assert not job_of(spec).is_done
+    assert 0 < len(answered) < len(asked)
+    left[0] = 1_000
+    result = align(spec, runs)
+    assert job_of(spec).is_done
+    assert len(answered) == len(asked), "nothing twice"
+    assert set(answered) == asked
+    assert align(spec, runs) == result
+    assert len(answered) == len(asked), "done once"
 
 
 @pytest.mark.parametrize("name", ["intensity_anchor", "user_texts"])

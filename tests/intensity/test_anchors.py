@@ -43,6 +43,10 @@ def test_a_value_has_its_texts_and_what_people_have_looked_at_is_no_longer_flagg
         ({"intensity": float("nan")}, "value power: intensities lie from -10 to 10; got"),
         ({"text": " "}, "value power: an anchor is a text; got ' '"),
         ({"text": "I obey."}, "value power: an anchor stands there once; got 'I obey.' twice"),
+        ({"flagged": None}, "value power: flagged is true or false; got None for 'I lead.'"),
+        ({"error": -0.5}, "value power: an error is a finite number from 0, or empty; got -0.5"),
+        ({"error": float("inf")}, "value power: an error is a finite number from 0, or empty; got inf"),
+        ({"human": 11.0}, "value power: what people say lies from -10 to 10, or is empty; got 11.0"),
     ],
 )
 def test_an_anchor_that_is_none_is_one_line(change: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -51,6 +55,17 @@ def test_an_anchor_that_is_none_is_one_line(change: dict[str, Any], said: str, t
         read_anchors(folder, "svt", "power")
     assert str(caught.value).startswith(f"{folder / ANCHORS}: {said}")
     assert "\n" not in str(caught.value)
+
+
+def test_words_where_numbers_belong_are_one_line(tmp_path: Path) -> None:
+    for column, said in (("error", "an error is a finite number"), ("human", "what people say lies from")):
+        with pytest.raises(DataError, match=rf"value power: {said}.*; got 'much' for 'I lead\.'"):
+            read_anchors(database(tmp_path, [ROWS[0] | {column: "much"}]), "svt", "power")
+
+
+def test_a_row_of_no_theory_does_not_hide_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"must hold the theory duty; got \['None', 'mft', 'svt'\]"):
+        read_anchors(database(tmp_path, [*ROWS, ROWS[0] | {"theory": None}]), "duty", "justice")
 
 
 def test_what_is_not_there_is_said_with_what_is(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +72,7 @@ def read_anchors(folder: Path, theory: str, value: str) -> ValueAnchors:
         what = (
             f"values of theory {theory}; got none of {value!r}"
             if known
-            else f"the theory {theory}; got {shown(sorted({r['theory'] for r in every}))}"
+            else f"the theory {theory}; got {shown(sorted({str(r['theory']) for r in every}))}"
         )
         raise DataError(f"{path}: must hold {what}. {choose(value, known) if known else f'Make one: -cn vidb theory={theory}'}")
     where = f"{path}: value {value}"
@@ -86,9 +88,26 @@ def read_anchors(folder: Path, theory: str, value: str) -> ValueAnchors:
             raise DataError(
                 f"{where}: intensities lie from -{LARGEST:g} to {LARGEST:g}; got {shown(intensity)} for {shown(text, 40)}. Calibrate them."
             )
-    human_A = np.array([row.get("human") is not None and not np.isnan(row["human"]) for row in rows])
+        _check_what_is_known(row, where)
+    human_A = np.array([_known(row.get("human")) for row in rows])
     return ValueAnchors(
         tuple(row["text"] for row in rows), np.array([row["intensity"] for row in rows]),
         np.array([np.nan if row["error"] is None else row["error"] for row in rows], dtype=float),
         np.array([bool(row["flagged"]) for row in rows]) & ~human_A,
     )  # fmt: skip
+
+
+def _check_what_is_known(row: Mapping[str, object], where: str) -> None:
+    """What is said of an anchor's intensity. A flag that is not there is no leave to use the text."""
+    flagged, error, human, of = row["flagged"], row["error"], row.get("human"), f"for {shown(row['text'], 40)}. Make the database again."
+    if not isinstance(flagged, bool):
+        raise DataError(f"{where}: flagged is true or false; got {shown(flagged)} {of}")
+    if _known(error) and not (isinstance(error, float) and 0 <= error < math.inf):
+        raise DataError(f"{where}: an error is a finite number from 0, or empty; got {shown(error)} {of}")
+    if _known(human) and not (isinstance(human, float) and abs(human) <= LARGEST):
+        raise DataError(f"{where}: what people say lies from -{LARGEST:g} to {LARGEST:g}, or is empty; got {shown(human)} {of}")
+
+
+def _known(number: object) -> bool:
+    """Whether anything stands there: files have both null and NaN for nothing."""
+    return number is not None and number == number
