@@ -169,12 +169,12 @@ def test_what_a_panel_doubts_goes_to_people_and_comes_back_as_half_of_it(tmp_pat
     assert row["doubts"] == 3
     assert row["text"] not in read_anchors(folder, "svt", "power").usable().texts
     sheet = (folder / "human" / "flagged.csv").read_text(encoding="utf-8-sig")
-    for _ in range(2):  # taken in twice, it counts once
-        (tmp_path / "back.csv").write_text(sheet.rstrip("\n\r") + "4\n")
+    for given in (4, 4, 0, 0, 4):  # taken in twice, it counts once; and 0 is a rating
+        (tmp_path / "back.csv").write_text(sheet.rstrip("\n\r") + f"{given}\n")
         make_database(vidb_spec(root, *settings, judge=Levels(1.0), panel=panel, ratings=(str(tmp_path / "back.csv"),)))
         after = pd.read_parquet(folder / ANCHORS).set_index("id").loc[row["id"]]
-        assert after["intensity"] == pytest.approx((row["intensity"] + 4) / 2)
-        assert after["human"] == 4
+        assert after["intensity"] == pytest.approx((row["intensity"] + given) / 2)
+        assert after["human"] == given
     assert row["text"] in read_anchors(folder, "svt", "power").usable().texts
     assert "1 of 1 flagged intensities are now half what people gave" in capsys.readouterr().out
 

@@ -17,8 +17,8 @@ from vat.theory.base import Theory
 
 VERSION = 1
 """Of the wording; part of every such job's key."""
-OPENING = "A person has said, written or agreed with each of these:"
-CLOSING = "Gather from this what matters to the person and how much, and answer everything below as the person would."
+OPENING = "These are the words of one person:"
+CLOSING = "Work out what this person holds dear or dislikes, and how strongly. Then answer all that follows as this person."
 BINS = {-2: (-10.0, -7.0), -1: (-7.0, -3.0), 1: (3.0, 7.0), 2: (7.0, 10.0)}
 """Of each target, the intensities of its texts: the end that is nearer to 0 belongs to the strong one at −7, to the weak one at −3 and 3."""
 

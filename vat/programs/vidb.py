@@ -168,7 +168,7 @@ def _adjudicated(spec: VidbSpec, folder: DatasetFolder) -> None:
     for row in table.to_dict("records"):
         human = given.get((row["theory"], row["value"], row["id"]))
         if human is not None:
-            before = row["intensity"] if math.isnan(row["human"] or math.nan) else 2 * row["intensity"] - row["human"]
+            before = row["intensity"] if row["human"] is None or math.isnan(row["human"]) else 2 * row["intensity"] - row["human"]
             row |= {"human": human, "intensity": blended(before, human)}
         rows.append(row)
     write_anchors(folder, rows)
