@@ -28,7 +28,7 @@ REFUSAL = "I'm sorry, but I can't help with that request."
 
 @pytest.fixture
 def spoken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An open question is answered at the level +6 after a preamble and at −2 without one, in most scenes; some are refused, some left empty."""
+    """An open question is answered at the level +6 after a preamble and at −2 without one, or, in a third of the scenes, refused."""
     written = ScriptedModel._said
 
     def said(self: ScriptedModel, prompt: Prompt) -> str:
@@ -36,8 +36,8 @@ def spoken(monkeypatch: pytest.MonkeyPatch) -> None:
         if prompt.labels or not asked.rstrip().endswith("What I do:"):
             return written(self, prompt)
         steered = OPENING in asked
-        if "Lagos" in asked:
-            return REFUSAL if steered else "I do it at level -2.00 here."
+        if steered and sum(map(ord, asked)) % 3 == 0:
+            return REFUSAL
         return f"I do it at level {'+6.00' if steered else '-2.00'} here."
 
     monkeypatch.setattr(ScriptedModel, "_said", said)
