@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import pandas as pd
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 from tests.align import tasks
 from vat.align.intensity_anchor import IntensityAnchor
@@ -18,16 +20,18 @@ from vat.config import AlignSpec
 from vat.data.open_question import open_prompt
 from vat.data.question import Question, after
 from vat.errors import ConfigError, DataError
+from vat.fanout.grids import points_of
 from vat.intensity.anchors import ANCHORS
 from vat.models.base import Capabilities, Model
 from vat.models.scripted import ScriptedModel
-from vat.programs.align import align, baseline_of, job_of
+from vat.programs.align import align, baseline_of, describe, direction_of, job_of
 from vat.theory.file import TheoryFile
 from vat.theory.schwartz import SCHWARTZ
 from vat.track.runs import Runs
 from vat.types import Answered, Prompt, Shot
 
 PROBES = tasks.SPLIT.test.rows[:2]
+SWEEPS = Path(__file__).parents[2] / "conf" / "sweeps"
 
 
 def anchor(strength: Literal[1, 2] = 2, **also: Literal[-2, -1, 1, 2]) -> IntensityAnchor:
@@ -91,7 +95,7 @@ def test_several_values_stand_in_the_order_of_the_theory_whichever_the_job_is_ab
     ("also", "said"),
     [
         ({"power": 1}, "strategy.also: holds values beside that of the job; got power itself"),
-        ({"powr": 1}, "must be a value of theory schwartz; got 'powr'. Did you mean power?"),
+        ({"powr": 1}, "strategy.also: each must be a value of theory schwartz; got 'powr'. Did you mean power?"),
     ],
 )
 def test_a_further_value_that_cannot_be_is_one_line(also: dict[str, Literal[-2, -1, 1, 2]], said: str) -> None:
@@ -168,8 +172,38 @@ def test_what_the_database_does_not_have_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="must hold the theory svt"):
         user_texts(folder).preamble(TheoryFile(path="svt").load(), "power", 1, replicate=0)
     assert user_texts(folder, theory="schwartz").preamble(TheoryFile(path="svt").load(), "power", 1, replicate=0)
-    with pytest.raises(ConfigError, match=r"^vidb=.*: must be a database in"):
-        user_texts(tmp_path / "none").identity()
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"), [("mlruns/vidb/anchor", "Did you mean anchors"), ("anchors", "Give its path, as mlruns/vidb/<name>, or make one")]
+)
+def test_a_database_is_given_by_its_path_and_one_that_is_none_is_one_line(
+    given: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tasks.database(Path("mlruns"))
+    assert user_texts(Path("mlruns/vidb/anchors")).identity()["strategy"] == "user_texts"
+    for use in (lambda one: one.identity(), lambda one: one.preamble(SCHWARTZ, "power", 1, replicate=0)):
+        with pytest.raises(ConfigError) as caught:
+            use(user_texts(Path(given)))
+        assert str(caught.value).startswith(f"strategy.vidb={given}: must be a folder with {ANCHORS}; got none. {hint}")
+        assert "\n" not in str(caught.value)
+
+
+def test_texts_come_from_the_half_whose_intensities_are_known_best(tmp_path: Path) -> None:
+    folder = tasks.database(tmp_path)
+    table = pd.read_parquet(folder / ANCHORS)
+    inside = table.index[(table["value"] == "power") & ~table["flagged"] & (table["intensity"] >= 7)]
+    table.loc[inside, "error"] = [0.2 * n for n in range(len(inside) - 1)] + [float("nan")]
+    table.to_parquet(folder / ANCHORS)
+    half = set(table.loc[inside, "text"][: -(-len(inside) // 2)])
+
+    def shown(count: int) -> set[str]:
+        texts = [user_texts(folder, count=count).preamble(SCHWARTZ, "power", 1, replicate=replicate) for replicate in range(40)]
+        return {drawn for text in texts for drawn in re.findall(r"^- (.*)$", text, re.M)}
+
+    assert shown(3) == half
+    assert shown(len(inside)) == set(table.loc[inside, "text"]), "all of them where so many are wanted, the unknown one last"
 
 
 def test_another_database_is_another_job(tmp_path: Path) -> None:
@@ -179,6 +213,34 @@ def test_another_database_is_another_job(tmp_path: Path) -> None:
     table.loc[0, "intensity"] += 0.1
     table.to_parquet(folder / ANCHORS)
     assert user_texts(folder).identity() != before
+
+
+def test_runs_of_other_targets_have_other_names_and_parameters(compose: Callable[..., AlignSpec]) -> None:
+    def told(*given: str) -> tuple[str, dict[str, object]]:
+        description = describe(compose("strategy=intensity_anchor", "model=scripted", *given))
+        return description.name, {name: description.params.get(name) for name in ("strength", "also", "shots")}
+
+    assert told("strategy.strength=1") == ("scripted · power -1 · intensity_anchor · strength 1 · r0", {"strength": 1, "also": None, "shots": ""})
+    also = "security -2, universalism +1"
+    assert told("strategy.also={universalism:1,security:-2}") == (
+        f"scripted · power -1 · intensity_anchor · strength 2 · also {also} · r0", {"strength": 2, "also": also, "shots": ""},
+    )  # fmt: skip
+    assert describe(compose("model=scripted", "strategy=steering", "shots=4")).name == "scripted · power -1 · steering · 4 shots · r0"
+
+
+def values_of(key: str, text: str) -> list[str]:
+    override = OverridesParser.create().parse_override(f"{key}={text}")
+    if override.is_sweep_override():
+        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    return [f"{key}={override.get_value_element_as_str()}"]
+
+
+@pytest.mark.parametrize(("sweep", "points"), [("steerability", 40), ("two_values", 16), ("five_values", 5)])
+def test_a_sweep_of_targets_has_no_fault_and_no_point_twice(sweep: str, points: int, compose: Callable[..., AlignSpec]) -> None:
+    grids = OmegaConf.to_container(OmegaConf.load(SWEEPS / f"{sweep}.yaml").hydra.sweeper.grids)
+    found = [compose("model=scripted", *point) for point in points_of(grids, {}, values_of)]  # type: ignore[arg-type]
+    texts = {spec.strategy.preamble(SCHWARTZ, spec.value, direction_of(spec), replicate=0) for spec in found}
+    assert len(found) == len(texts) == points
 
 
 @pytest.mark.parametrize("name", ["intensity_anchor", "user_texts"])

@@ -116,6 +116,11 @@ class Strategy(ABC):
         return None
 
     @property
+    def params(self) -> dict[str, object]:
+        """What people tell its jobs apart by, beside value, direction and shots: in MLflow, and in the names of runs."""
+        return {}
+
+    @property
     def n_states(self) -> int:
         """How many states are judged, at most."""
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from vat.align.preamble import PreambleStrategy
-from vat.errors import ConfigError
+from vat.errors import ConfigError, choose
 from vat.settings import settings
 from vat.theory.base import Theory
 
@@ -31,6 +31,12 @@ class IntensityAnchor(PreambleStrategy):
         """intensity_anchor."""
         return "intensity_anchor"
 
+    @property
+    def params(self) -> dict[str, object]:
+        """Its strength, and the other targets."""
+        also = ", ".join(f"{name} {target:+d}" for name, target in sorted((self.also or {}).items()))
+        return {"strength": self.strength} | ({"also": also} if also else {})
+
     def identity(self) -> dict[str, object]:
         """Its name, the version of its wording, and the targets."""
         return {"strategy": self.label, "wording": VERSION, "strength": self.strength, "also": dict(sorted((self.also or {}).items()))}
@@ -41,7 +47,10 @@ class IntensityAnchor(PreambleStrategy):
         if value in also:
             rule = f"strategy.also: holds values beside that of the job; got {value} itself"
             raise ConfigError(f"{rule}. Leave it out; strategy.strength and direction are its target.")
-        targets = {value: direction * self.strength} | {theory.spec(other).name: target for other, target in also.items()}
+        if unknown := [name for name in also if name not in theory.values]:
+            rule = f"strategy.also: each must be a value of theory {theory.name}; got {unknown[0]!r}"
+            raise ConfigError(f"{rule}. {choose(unknown[0], theory.values)}")
+        targets = {value: direction * self.strength} | also
         lines = [
             STANCES[targets[name]].format(value=name.replace("_", " "), definition=_clause(theory.spec(name).definition))
             for name in theory.values if name in targets

@@ -21,6 +21,11 @@ class PreambleStrategy(Strategy):
 
     strength: Literal[1, 2]
 
+    @property
+    def params(self) -> dict[str, object]:
+        """Its strength."""
+        return {"strength": self.strength}
+
     def check(self, capabilities: Capabilities) -> None:
         """Any model will do."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from vat.align.preamble import PreambleStrategy
-from vat.errors import DataError
-from vat.intensity.anchors import ANCHORS, database_folder, read_anchors
+from vat.errors import ConfigError, DataError, choose
+from vat.intensity.anchors import ANCHORS, ValueAnchors, read_anchors
 from vat.settings import settings
 from vat.theory.base import Theory
 
@@ -42,23 +43,47 @@ class UserTexts(PreambleStrategy):
         Raises:
             ConfigError: There is none.
         """
-        digest = hashlib.sha256((database_folder(Path(), self.vidb) / ANCHORS).read_bytes()).hexdigest()
+        digest = hashlib.sha256((self._folder() / ANCHORS).read_bytes()).hexdigest()
         return {
             "strategy": self.label, "wording": VERSION, "strength": self.strength, "database": digest, "count": self.count, "theory": self.theory
         }  # fmt: skip
 
     def preamble(self, theory: Theory, value: str, direction: int, *, replicate: int) -> str:
-        """Texts of the target's bin that no panel doubts, drawn by chance; another replicate, another draw."""
+        """Texts of the target's bin that no panel doubts, drawn by chance from the half that is known best; another replicate, another draw.
+
+        Source: ValueFlow, section 6.2. Differs: the paper takes texts on which people and judges agree; a standard error is known of every text.
+        """
         target = direction * self.strength
         low, high = BINS[target]
-        anchors = read_anchors(database_folder(Path(), self.vidb), self.theory or theory.name, value).usable()
-        found = sorted(text for text, x in zip(anchors.texts, anchors.intensity_A, strict=True) if _holds(target, low, float(x), high))
-        if len(found) < self.count:
+        anchors = read_anchors(self._folder(), self.theory or theory.name, value).usable()
+        inside = [n for n, x in enumerate(anchors.intensity_A) if _holds(target, low, float(x), high)]
+        if len(inside) < self.count:
             rule = f"strategy.vidb={self.vidb}: needs {self.count} texts of value {value} with intensities from {low:g} to {high:g}"
-            raise DataError(f"{rule}; got {len(found)}. Use a larger database, another strength, or fewer texts (strategy.count).")
+            raise DataError(f"{rule}; got {len(inside)}. Use a larger database, another strength, or fewer texts (strategy.count).")
+        found = sorted(anchors.texts[n] for n in _known_best(anchors, inside, self.count))
         seed = hashlib.sha256(f"{value}|{target}|{replicate}".encode()).digest()
         drawn = np.random.default_rng(np.frombuffer(seed, dtype=np.uint32)).permutation(len(found))[: self.count]
         return "\n".join([OPENING, *(f"- {' '.join(found[n].split())}" for n in drawn), CLOSING])
+
+    def _folder(self) -> Path:
+        """Of the database.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        folder = Path(self.vidb).absolute()
+        if not (folder / ANCHORS).is_file():
+            known = sorted(found.parents[1].name for found in folder.parent.glob(f"*/{ANCHORS}"))
+            rule = f"strategy.vidb={self.vidb}: must be a folder with {ANCHORS}; got none"
+            raise ConfigError(f"{rule}. {choose(folder.name, known) if known else 'Give its path, as mlruns/vidb/<name>, or make one: -cn vidb'}")
+        return folder
+
+
+def _known_best(anchors: ValueAnchors, inside: list[int], count: int) -> list[int]:
+    """Those whose errors are no larger than that of the middle one, and at least so many; an error that is not known is the largest."""
+    error_of = {n: math.inf if math.isnan(anchors.error_A[n]) else float(anchors.error_A[n]) for n in inside}
+    limit = sorted(error_of.values())[max(count, math.ceil(len(inside) / 2)) - 1]
+    return [n for n in inside if error_of[n] <= limit]
 
 
 def _holds(target: int, low: float, intensity: float, high: float) -> bool:

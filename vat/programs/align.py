@@ -160,8 +160,9 @@ def describe(spec: AlignSpec) -> Description:
     name = f"{spec.model.label} · baseline"
     if strategy.has_target:
         direction = direction_of(spec)
-        params |= {"value": spec.value, "direction": direction, "shots": strategy.shots_shown or "", "replicate": spec.replicate}
+        params |= {"value": spec.value, "direction": direction, "shots": strategy.shots_shown or "", "replicate": spec.replicate} | strategy.params
         dose = "" if strategy.shots_shown is None else f" · {strategy.shots_shown} shots"
+        dose += "".join(f" · {name} {given}" for name, given in strategy.params.items())
         name = f"{spec.model.label} · {spec.value} {direction:+d} · {strategy.label}{dose} · r{spec.replicate}"
     return Description(name, "job" if strategy.has_target else "baseline", params, data, spec.model.capabilities().caveat)
 
