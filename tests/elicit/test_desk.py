@@ -253,3 +253,11 @@ def test_what_is_forgotten_comes_from_disk_and_is_not_asked_again(tmp_path: Path
     assert {role for role, _ in desk._said} == {"probe"}
     assert desk.ask("writer", [question(2), question(1)], max_new_tokens=9) == ["question 2, 0", "question 1, 0"]
     assert len(speaker.asked) == 4
+
+
+def test_what_is_forgotten_while_it_is_asked_for_is_not_asked_again_either(tmp_path: Path) -> None:
+    speaker = echo()
+    desk = desk_of(tmp_path, {"writer": speaker})
+    asked = [question(1), question(2)]
+    assert desk.ask("writer", asked, max_new_tokens=9, heard=lambda text: desk.forget("writer")) == ["question 1, 0", "question 2, 0"]
+    assert speaker.asked == asked

@@ -128,6 +128,15 @@ def test_nothing_is_asked_twice_not_even_after_an_interruption(tmp_path: Path, m
     assert len(first.asked) + len(second.asked) == sum(one.tries for one in whole)
 
 
+def test_what_a_judge_said_leaves_memory_once_it_is_on_disk(tmp_path: Path) -> None:
+    judge = judge_of(tmp_path, Speaker(speaking(INTENSITY)))
+    stream = judge.rank(CARE, windows_of(3), TEXTS)
+    next(stream)
+    assert len(judge._desk._said) == UNREADABLE
+    list(stream)
+    assert not judge._desk._said
+
+
 def test_of_two_numbers_the_likelier_one_counts_and_a_judge_about_to_say_something_else_has_not_decided(tmp_path: Path) -> None:
     def say(prompt: Prompt) -> str:
         first, second = (INTENSITY[text] for text in shown(prompt))
@@ -160,22 +169,28 @@ def test_what_cannot_be_asked_is_said_before_anything_is(tmp_path: Path, windows
     assert not speaker.asked
 
 
+def mean_places(folder: Path, size: int, way: judging.Way, sway: float) -> np.ndarray:
+    """What the scripted model makes of each text: its mean place over windows."""
+    found: dict[str, list[float]] = {one: [] for one in TEXTS}
+    judge = judge_of(folder / f"{size} {way} {sway}", scripted(sway), way)
+    for one in judge.rank(CARE, windows_of(size, 12), TEXTS):
+        for place, text in enumerate(one.ranking):
+            found[text].append(place)
+    assert judge.windows == {"": 24 * 12}
+    return np.array([np.mean(places) for places in found.values()])
+
+
 @pytest.mark.parametrize(("size", "way"), [(2, "texts"), (2, "probabilities"), (5, "texts")])
 def test_the_scripted_model_ranks_coherently_and_two_of_other_taste_agree(tmp_path: Path, size: int, way: judging.Way) -> None:
-    """Places by what is said in different windows: the mean place of each text, as two judges have it."""
-
-    def mean_places(sway: float) -> np.ndarray:
-        found: dict[str, list[float]] = {one: [] for one in TEXTS}
-        judge = judge_of(tmp_path / f"{sway}", scripted(sway), way)
-        for one in judge.rank(CARE, windows_of(size, 12), TEXTS):
-            for place, text in enumerate(one.ranking):
-                found[text].append(place)
-        assert judge.windows == {"": 24 * 12}
-        return np.array([np.mean(places) for places in found.values()])
-
-    first, second = mean_places(0.5), mean_places(0.9)
+    first, second = (mean_places(tmp_path, size, way, sway) for sway in (0.5, 0.9))
     assert spearmanr(first, second).statistic > 0.8
     assert (first != second).any() == (way == "texts"), "where it draws its words, noise is its own"
+
+
+def test_the_scripted_model_means_the_same_by_first_in_windows_of_any_size_however_it_is_asked(tmp_path: Path) -> None:
+    by_choice = mean_places(tmp_path, 2, "probabilities", 0.5)
+    assert spearmanr(by_choice, mean_places(tmp_path, 2, "texts", 0.5)).statistic > 0.8
+    assert spearmanr(by_choice, mean_places(tmp_path, 5, "texts", 0.5)).statistic > 0.8
 
 
 def test_the_scripted_model_refuses_as_often_as_it_is_told(tmp_path: Path) -> None:

@@ -175,10 +175,15 @@ class Desk:
             kept = self._stores[role].read(unknown)
             self._said |= {(role, unknown[row]): said for row, said in zip(kept.rows, _each(kept.answers), strict=True)}
 
+    def _missing(self, role: str, prompts: Sequence[Prompt]) -> list[Prompt]:
+        """What was never said, each once; what was said and has left memory since is back in it."""
+        self._recall(role, prompts)
+        return [prompt for prompt in dict.fromkeys(prompts) if (role, prompt) not in self._said]
+
     def _all_said(self, role: str, prompts: Sequence[Prompt]) -> bool:
         """Whether nothing is left to ask for; what another thread is asking for is waited for."""
         with self._lock:
-            while missing := [prompt for prompt in prompts if (role, prompt) not in self._said]:
+            while missing := self._missing(role, prompts):
                 if any((role, prompt) not in self._on_its_way for prompt in missing):
                     return False
                 self._lock.wait()
@@ -189,8 +194,7 @@ class Desk:
     def _claimed(self, role: str, prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:
         """What was not said and is not asked for; while the block runs, no other thread asks for it."""
         with self._lock:
-            known = self._said.keys() | self._on_its_way
-            missing = [prompt for prompt in dict.fromkeys(prompts) if (role, prompt) not in known]
+            missing = [prompt for prompt in self._missing(role, prompts) if (role, prompt) not in self._on_its_way]
             self._on_its_way |= {(role, prompt) for prompt in missing}
         try:
             yield missing
