@@ -19,8 +19,8 @@ ALLOWED = {
     "measure": {"measure"},
     "track": {"track"},
     "analyse": {"analyse", "measure", "track", "theory"},
-    "programs": {*STAGES, "measure", "track", "analyse", "programs", "config", "nodes"},
-    "fanout": {"models", "align", "programs", "track", "analyse", "fanout", "config", "nodes"},
+    "programs": {*STAGES, "measure", "track", "analyse", "programs", "config", "config_texts", "nodes"},
+    "fanout": {"models", "align", "programs", "track", "analyse", "fanout", "config", "config_texts", "nodes"},
 }
 PUBLIC_OF_A_STAGE = {"base", "question", "schwartz", "split", "file", "wording", "refusals", "desk", "anchors"}
 WITH_SETTINGS = {"base", "standard"}

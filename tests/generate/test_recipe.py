@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.elicit.desks import scripted
-from vat.config import DatasetSpec
+from vat.config_texts import DatasetSpec
 from vat.errors import ConfigError
 from vat.generate.plan import plan_of
 from vat.generate.prompts import base_prompt

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from tests.intensity.simulated import rank
 from vat.errors import DataError
 from vat.intensity.plackett_luce import MOST_DENSE, Windows, fit, log_likelihood
 from vat.types import Floats, Ints
@@ -23,7 +24,7 @@ def judged(utility_I: Floats, k: int, m: int, seed: int) -> Ints:
     focal = np.repeat(np.arange(n), m)
     others = np.stack([random.choice(n - 1, k - 1, replace=False) for _ in focal])
     window = np.concatenate([focal[:, None], others + (others >= focal[:, None])], axis=1)
-    return np.take_along_axis(window, np.argsort(-(utility_I[window] + random.gumbel(size=window.shape)), axis=1), axis=1)
+    return np.take_along_axis(window, rank(utility_I[window], rng=random), axis=1)
 
 
 def written_out(window: tuple[int, ...], utility_I: Floats) -> float:

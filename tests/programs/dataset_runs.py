@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_dir
 from pyarrow import parquet
 
 from tests.generate.dataset_server import FIRST, PRICES, SECOND, WRITER, DatasetServer
-from vat.config import read_dataset
+from vat.config_texts import read_dataset
 from vat.programs.dataset import make_dataset
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 
-from vat.config import DatasetSpec, read_dataset
+from vat.config_texts import DatasetSpec, read_dataset
 from vat.generate.plan import OF_SEARCH
 from vat.generate.prompts import read_prompt, words
 from vat.models.scripted import ScriptedModel

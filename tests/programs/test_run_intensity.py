@@ -13,7 +13,8 @@ from mlflow import MlflowClient
 
 from tests.programs.test_vidb import Levels, corpus, intensity_spec, vidb_spec
 from vat.align.intensity_anchor import OPENING
-from vat.config import AlignSpec, IntensitySpec
+from vat.config import AlignSpec
+from vat.config_texts import IntensitySpec
 from vat.errors import DataError
 from vat.models.scripted import ScriptedModel
 from vat.programs.align import align, baseline_of, job_of

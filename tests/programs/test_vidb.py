@@ -18,7 +18,8 @@ from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 
 from tests.elicit.desks import Speaker
-from vat.config import IntensitySpec, VidbSpec, read_intensity, read_vidb
+from tests.intensity.simulated import rank
+from vat.config_texts import IntensitySpec, VidbSpec, read_intensity, read_vidb
 from vat.errors import BackendError, ConfigError, DataError, VatError
 from vat.intensity.anchors import ANCHORS, read_anchors
 from vat.intensity.database import COLUMNS
@@ -34,21 +35,19 @@ SMALL = ("values=[power,face]", "database.texts=24", "database.iterations=6")
 class Levels(Speaker):
     """Ranks texts that tell their own intensity ("level +3.50 …") as a Plackett–Luce judge of a known sharpness does, by a hash of the question."""
 
-    def __init__(self, sharp: float, *, first_bonus: float = 0.0) -> None:
+    def __init__(self, sharp: float) -> None:
         super().__init__(self._ranking)
-        self._sharp, self._bonus = sharp, first_bonus
+        self._sharp = sharp
 
     def identity(self) -> dict[str, object]:
-        return {"levels": self._sharp, "bonus": self._bonus}
+        return {"levels": self._sharp}
 
     def _ranking(self, prompt: Prompt) -> str:
         asked = prompt.messages[0].content
         levels = [float(level) for level in re.findall(r"^\[\d\] .*?level ([+-][\d.]+)", asked, re.M)]
         seed = hashlib.sha256(f"{asked}{prompt.draw}".encode()).digest()
-        noise = np.random.default_rng(np.frombuffer(seed, dtype=np.uint32)).gumbel(size=len(levels))
-        utility = self._sharp * np.array(levels) + noise
-        utility[0] += self._bonus
-        order = (np.argsort(-utility) + 1).tolist()
+        luck = np.random.default_rng(np.frombuffer(seed, dtype=np.uint32))
+        order = (rank([levels], sharpness=self._sharp, rng=luck)[0] + 1).tolist()
         return str(order[0]) if len(order) == 2 else " > ".join(map(str, order))
 
 

@@ -111,7 +111,7 @@ def _annotate(launch: Launch) -> bool:
 
 
 def _dataset(launch: Launch) -> bool:
-    from vat.config import read_dataset
+    from vat.config_texts import read_dataset
     from vat.programs.dataset import make_dataset
 
     for spec in _read_all(launch, read_dataset):
@@ -120,7 +120,7 @@ def _dataset(launch: Launch) -> bool:
 
 
 def _vidb(launch: Launch) -> bool:
-    from vat.config import read_vidb
+    from vat.config_texts import read_vidb
     from vat.programs.vidb import make_database
 
     for spec in _read_all(launch, read_vidb):
@@ -129,7 +129,7 @@ def _vidb(launch: Launch) -> bool:
 
 
 def _intensity(launch: Launch) -> bool:
-    from vat.config import read_intensity
+    from vat.config_texts import read_intensity
     from vat.programs.intensity import score_responses
 
     for spec in _read_all(launch, read_intensity):

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from vat.errors import DataError, shown
 from vat.files import whole_file
+from vat.intensity.calibration import LARGEST
 
 COLUMNS = ("id", "theory", "value", "meaning", "text", "proposed", "rating")
-LARGEST = 10
 WEIGHT = 0.5
 """Of people against the estimate."""
 _ACTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -90,9 +90,11 @@ def _sheet(path: Path, known: set[tuple[str, str, str]]) -> Mapping[tuple[str, s
             try:
                 found[key] = int(cells[6].removesuffix(".0"))
             except ValueError:
-                found[key] = LARGEST + 1
+                found[key] = round(LARGEST) + 1
             if abs(found[key]) > LARGEST:
-                rule = f"{path}: row {number}, column rating: must be a whole number from -{LARGEST} to {LARGEST}, or empty; got {shown(cells[6])}"
+                rule = (
+                    f"{path}: row {number}, column rating: must be a whole number from -{LARGEST:g} to {LARGEST:g}, or empty; got {shown(cells[6])}"
+                )
                 faults.append(f"{rule}. Correct it.")
     if faults:
         raise DataError("\n".join(faults))

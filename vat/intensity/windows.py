@@ -22,11 +22,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from vat.errors import ConfigError, DataError, shown
+from vat.intensity.calibration import LARGEST
 from vat.types import Floats
 
 Sampling = Literal["random", "bucketed", "fixed"]
-HIGHEST = 10.0
-"""Intensities lie within plus and minus this."""
 ROUNDED = 9
 """Digits within which distances from a bin's middle are the same."""
 
@@ -82,8 +81,8 @@ class Anchors:
     def __post_init__(self) -> None:
         if len(set(self.ids)) < len(self.ids):
             raise DataError(f"anchors: the id of an anchor must be its own; got {len(set(self.ids))} ids for {len(self.ids)}. Drop duplicates.")
-        if strange := [n for n, x in enumerate(self.intensity_A) if not abs(x) <= HIGHEST]:
-            rule = f"anchors: intensities must lie within -{HIGHEST:g} and {HIGHEST:g}; got {self.intensity_A[strange[0]]:g}"
+        if strange := [n for n, x in enumerate(self.intensity_A) if not abs(x) <= LARGEST]:
+            rule = f"anchors: intensities must lie within -{LARGEST:g} and {LARGEST:g}; got {self.intensity_A[strange[0]]:g}"
             raise DataError(f"{rule} for {shown(self.ids[strange[0]])}. Calibrate them, or drop it.")
 
     @cached_property
@@ -105,7 +104,7 @@ class Anchors:
         """One anchor a bin: the nearest to its middle, the most certain on ties; for an empty bin the nearest of those that are left."""
         bins, taken = self.bins(count), dict[int, str]()
         for n in sorted(range(count), key=lambda n: (not bins[n], n)):
-            middle = HIGHEST * ((2 * n + 1) / count - 1)
+            middle = LARGEST * ((2 * n + 1) / count - 1)
             left = [anchor for anchor in self._sorted if anchor[0] not in taken.values()]
             taken[n] = min(left, key=lambda a: (round(abs(a[1] - middle), ROUNDED), math.inf if math.isnan(a[2]) else a[2], a[0]))[0]
         return [taken[n] for n in range(count)]
@@ -188,7 +187,7 @@ def _one_a_bin(bins: Sequence[Sequence[str]], luck: Random) -> list[str]:
 
 
 def _bin(intensity: float, count: int) -> int:
-    return min(count - 1, int(np.floor(round((intensity + HIGHEST) / (2 * HIGHEST) * count, ROUNDED))))
+    return min(count - 1, int(np.floor(round((intensity + LARGEST) / (2 * LARGEST) * count, ROUNDED))))
 
 
 def _place(pool: Sequence[str], text: str) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ from vat.models.base import Model, Progress
 from vat.programs.align import split_of
 from vat.programs.open_answers import said_openly
 from vat.programs.progress import PROGRESS, counter
-from vat.programs.rebuild import state_of
+from vat.programs.rebuild import finished, of_run, state_of, waits
 from vat.track.job import Job
 from vat.track.runs import Description, Runs
 from vat.types import Probe, Prompt
@@ -54,15 +53,15 @@ def tell_cases(specs: Sequence[CasesSpec]) -> None:
         for name in spec.runs:
             try:
                 job = runs.job_of(name)
-                with job.held(_waiting(name)):
+                with job.held(waits(name)):
                     _told(spec, job, name)
                 jobs.append((spec, runs, name, job))
             except VatError as error:
-                faults += [line if line.startswith("run=") else f"run={name}: {line}" for line in str(error).splitlines()]
+                faults += of_run(name, error)
     if faults:
         raise DataError("\n".join(dict.fromkeys(faults)))
     for spec, runs, name, job in jobs:
-        with job.held(_waiting(name)):
+        with job.held(waits(name)):
             told = _told(spec, job, name)
             description = Description(**told.result["description"])
             document, path = _document(told, description.name), job.step_folder(told.state.step) / CASES
@@ -80,15 +79,8 @@ def tell_cases(specs: Sequence[CasesSpec]) -> None:
 
 def _told(spec: CasesSpec, job: Job, name: str) -> Told:
     """What is to be told of a job, which the caller holds. Raises a VatError that says why nothing can."""
-    where, result = f"run={name}", job.result()
-    if result is None or "description" not in result:
-        raise DataError(f"{where}: must be finished by this version of vat; got a job that is not. Launch it again.")
-    if result["description"]["kind"] != "job":
-        raise DataError(f"{where}: must be of a job that pushes a value; got a baseline, which pushes none. Take a job of a closing table.")
-    steps = sorted(map(int, result["steps"]))
-    step = steps[-1] if spec.step is None else spec.step
-    if step not in steps:
-        raise DataError(f"{where}: must have been judged at step={step}; got states at {', '.join(map(str, steps))}. Take one of these.")
+    where = f"run={name}"
+    result, step = finished(job, spec.step, where)
     chosen = chosen_cases(job.step_folder(step), spec.count)
     if result.get("measures") is None or not chosen:
         raise DataError(_why_none(where, job, result, step))
@@ -105,10 +97,6 @@ def _why_none(where: str, job: Job, result: dict[str, Any], step: int) -> str:
     gain = f"{number(found['gain'], '+.3f')} {interval(found['gain_low'], found['gain_high'], '+.3f')}"
     rule = f"{where}: must have a gain that is told from 0, by which shifts are divided; got {gain} at step {step}"
     return f"{rule}. Take a state that gained, or more shots, training or scenes."
-
-
-def _waiting(name: str) -> Callable[[], object]:
-    return partial(print, f"run={name}: held by another process, waiting for it", flush=True)
 
 
 def _document(told: Told, name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from vat.config import DatasetSpec
+from vat.config_texts import DatasetSpec
 from vat.elicit.desk import Desk
 from vat.errors import ConfigError, VatError
 from vat.generate.bulk import Wanted, Written, write

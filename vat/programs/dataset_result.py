@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vat
-from vat.config import DatasetSpec
+from vat.config_texts import DatasetSpec
 from vat.elicit.desk import Desk, Spent
 from vat.files import whole_file
 from vat.generate.bulk import Rejected, Written

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vat.config import DatasetSpec
+from vat.config_texts import DatasetSpec
 from vat.errors import ConfigError, VatError
 from vat.generate.languages import Language
 from vat.generate.plan import Plan, plan_of

@@ -5,7 +5,6 @@ Responses → windows among a database's texts → rankings by a judge → the j
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,15 +15,14 @@ from typing import Any
 import numpy as np
 
 from vat.analyse.table import interval, number
-from vat.config import IntensitySpec
+from vat.config_texts import IntensitySpec
 from vat.data.schema import read_table
 from vat.elicit.desk import Desk
 from vat.errors import DataError
 from vat.files import whole_file
 from vat.intensity.bias import position_bias
-from vat.intensity.ranking import words
 from vat.programs.run_intensity import score_runs
-from vat.programs.scoring import KIND, ROLE, Anchored, Scored, cells, mean_interval, scored, try_out, values_of
+from vat.programs.scoring import KIND, ROLE, Scored, cells, identity_of, mean_interval, scored, try_out, values_of
 from vat.theory.base import Theory
 from vat.track.dataset_folder import RESULT, DatasetFolder
 from vat.track.dataset_run import DatasetRun
@@ -59,7 +57,7 @@ def score_responses(spec: IntensitySpec) -> None:
     )
     if spec.dry_run:
         return
-    identity = _identity(spec, theory, texts, values)
+    identity = identity_of(spec, theory, values, texts) | {"version": VERSION}
     folder = DatasetFolder(spec.tracking.folder, spec.label, identity, kind=KIND)
     spec.tracking.check()
     with folder.held(partial(print, f"name={spec.label}: held by another process, waiting for it", flush=True)):
@@ -74,15 +72,6 @@ def score_responses(spec: IntensitySpec) -> None:
                     desk.leave()
                 result = _finish(spec, folder, run, desk, rows, asked, found, theory)
         print("\n".join(_told_of(folder, result)), flush=True)
-
-
-def _identity(spec: IntensitySpec, theory: Theory, texts: Mapping[str, str], values: Mapping[str, Anchored]) -> dict[str, object]:
-    of_values = [(value, one.target, one.anchors.ids, one.anchors.intensity_A.tolist()) for value, one in values.items()]
-    digests = {"responses": repr(list(texts.values())), "anchors": repr(of_values)}
-    return {
-        "version": VERSION, "wording": words()["version"], "theory": theory.digest, "values": list(values), **asdict(spec.recipe),
-        "max_new_tokens": spec.max_new_tokens, "judge": spec.judge.identity(),
-    } | {name: hashlib.sha256(text.encode()).hexdigest() for name, text in digests.items()}  # fmt: skip
 
 
 def _finish(
@@ -138,10 +127,10 @@ def _told_of(folder: DatasetFolder, result: Mapping[str, Any]) -> list[str]:
         if one["mean"] is None and "why" in one:
             lines.append(f"{value:28} no scores: {one['why']}")
             continue
-        sharp = f"{_number(one.get('sharpness'), '.2f')} {_interval(one.get('sharpness_low'), one.get('sharpness_high'), '.2f')}"
-        ends = f"{_number(one.get('below'), '.0%')} / {_number(one.get('above'), '.0%')}"
+        sharp = f"{number(one.get('sharpness'), '.2f')} {interval(one.get('sharpness_low'), one.get('sharpness_high'), '.2f')}"
+        ends = f"{number(one.get('below'), '.0%')} / {number(one.get('above'), '.0%')}"
         lines.append(
-            f"{value:28} {_number(one['mean'], '+.2f'):>9}  {_interval(one['low'], one['high'], '+.2f'):16} {one['scored']:>6.0f}  {sharp:24} {ends}"
+            f"{value:28} {number(one['mean'], '+.2f'):>9}  {interval(one['low'], one['high'], '+.2f'):16} {one['scored']:>6.0f}  {sharp:24} {ends}"
         )
     lines += result["bias"]
     if result["lost"]:
@@ -156,11 +145,3 @@ def _told_of(folder: DatasetFolder, result: Mapping[str, Any]) -> list[str]:
         )
         lines.append(f"The judge is not as sharp as the anchors say on {len(unlike)} of {len(result['values'])} values; {used}")
     return [*lines, f"Scores: {folder.path / f'{SCORES}.csv'}", *result["notes"]]
-
-
-def _number(x: float | None, form: str) -> str:
-    return number(math.nan if x is None else x, form)
-
-
-def _interval(low: float | None, high: float | None, form: str) -> str:
-    return interval(math.nan if low is None else low, math.nan if high is None else high, form)

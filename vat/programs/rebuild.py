@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
+from typing import Any
 
 from vat.align.base import Resources, State
 from vat.config import JOB_PARTS, JobSpec
-from vat.errors import ConfigError, DataError, shown
+from vat.errors import ConfigError, DataError, VatError, shown
 from vat.nodes import build
 from vat.programs.align import job_of, task_of
 from vat.track.job import Job
@@ -39,6 +42,34 @@ def rebuilt(job: Job, tracking: Tracking, where: str) -> JobSpec:
         rule = f"{where}: model, data and theory on this machine must be what it was done with; got another {' and another '.join(other)}"
         raise DataError(f"{rule}. Put that back as it was.")
     return spec
+
+
+def finished(job: Job, step: int | None, where: str) -> tuple[dict[str, Any], int]:
+    """The result of a job that pushes a value, and one of its steps; None for the last.
+
+    Raises:
+        DataError: It is not finished, is a baseline, or was not judged at that step.
+    """
+    result = job.result()
+    if result is None or "description" not in result:
+        raise DataError(f"{where}: must be finished by this version of vat; got a job that is not. Launch it again.")
+    if result["description"]["kind"] != "job":
+        raise DataError(f"{where}: must be of a job that pushes a value; got a baseline, which pushes none. Take a job of a closing table.")
+    steps = sorted(map(int, result["steps"]))
+    found = steps[-1] if step is None else step
+    if found not in steps:
+        raise DataError(f"{where}: must have been judged at step={found}; got states at {', '.join(map(str, steps))}. Take one of these.")
+    return result, found
+
+
+def of_run(name: str, error: VatError) -> list[str]:
+    """An error as lines that say which run they are about."""
+    return [line if line.startswith("run=") else f"run={name}: {line}" for line in str(error).splitlines()]
+
+
+def waits(name: str) -> Callable[[], object]:
+    """What says that a run's job is held by another process."""
+    return partial(print, f"run={name}: held by another process, waiting for it", flush=True)
 
 
 def state_of(job: Job, tracking: Tracking, step: int, where: str) -> tuple[JobSpec, State]:

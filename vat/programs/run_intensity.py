@@ -19,7 +19,8 @@ import numpy as np
 
 from vat.align.base import State
 from vat.analyse.table import interval, number
-from vat.config import IntensitySpec, JobSpec
+from vat.config import JobSpec
+from vat.config_texts import IntensitySpec
 from vat.data.open_question import VERSION as QUESTION
 from vat.data.open_question import open_prompt
 from vat.elicit.desk import Desk
@@ -27,12 +28,11 @@ from vat.elicit.refusals import is_refusal
 from vat.errors import DataError, VatError
 from vat.files import whole_file
 from vat.intensity.bias import position_bias
-from vat.intensity.ranking import words
 from vat.programs.align import split_of
 from vat.programs.open_answers import said_openly
 from vat.programs.progress import counter
-from vat.programs.rebuild import state_of
-from vat.programs.scoring import KIND, ROLE, Scored, mean_interval, scored, try_out, values_of
+from vat.programs.rebuild import finished, of_run, state_of, waits
+from vat.programs.scoring import KIND, ROLE, Scored, identity_of, mean_interval, scored, try_out, values_of
 from vat.shares import wilson
 from vat.track.dataset_folder import RESULT, DatasetFolder
 from vat.track.job import Job
@@ -68,10 +68,10 @@ def score_runs(spec: IntensitySpec) -> None:
     for name in spec.runs:
         try:
             job = runs.job_of(name)
-            with job.held(partial(print, f"run={name}: held by another process, waiting for it", flush=True)):
+            with job.held(waits(name)):
                 found.append(_run_of(spec, runs, job, name))
         except VatError as error:
-            faults += [line if line.startswith("run=") else f"run={name}: {line}" for line in str(error).splitlines()]
+            faults += of_run(name, error)
     if faults:
         raise DataError("\n".join(dict.fromkeys(faults)))
     for run in found:
@@ -79,35 +79,26 @@ def score_runs(spec: IntensitySpec) -> None:
 
 
 def _run_of(spec: IntensitySpec, runs: Runs, job: Job, name: str) -> _Run:
-    where, result = f"run={name}", job.result()
-    if result is None or "description" not in result:
-        raise DataError(f"{where}: must be finished by this version of vat; got a job that is not. Launch it again.")
-    if result["description"]["kind"] != "job":
-        raise DataError(f"{where}: must be of a job that pushes a value; got a baseline, which pushes none. Take a job of a closing table.")
-    steps = sorted(map(int, result["steps"]))
-    step = steps[-1] if spec.step is None else spec.step
-    if step not in steps:
-        raise DataError(f"{where}: must have been judged at step={step}; got states at {', '.join(map(str, steps))}. Take one of these.")
-    return _Run(runs, job, *state_of(job, spec.tracking, step, where), step)
+    _, step = finished(job, spec.step, f"run={name}")
+    return _Run(runs, job, *state_of(job, spec.tracking, step, f"run={name}"), step)
 
 
 def _scored_run(spec: IntensitySpec, run: _Run) -> None:
     theory = spec.theory.load()
     also = getattr(run.spec.strategy, "also", None) or {}
     values = values_of(spec, theory, spec.values or (run.spec.value, *also))
-    label = f"{run.job.key}-{run.step}"
+    label, scenes = f"{run.job.key}-{run.step}", _scenes(run.spec, spec.scenes)
     spec = replace(spec, label=label)
+    windows = 2 * len(scenes) * len(values) * spec.recipe.iterations
+    answers = f"{len(scenes):,} scenes, before and after, {len(values)} values"
+    print(f"{label}: {answers}, {windows:,} windows of {spec.recipe.size} at most, ranked by {spec.judge.label}", flush=True)
+    if spec.dry_run:
+        return
     with run.job.held():
-        scenes = _scenes(run.spec, spec.scenes)
         said = _said(spec, run, scenes)
     texts = {f"{n} {when}": text for when in TIMES for n, text in enumerate(said[when])}
     asked = {id_: text for id_, text in texts.items() if text and not is_refusal(text)}
-    identity = {
-        "version": VERSION, "question": QUESTION, "wording": words()["version"], "theory": theory.digest, "values": list(values),
-        **asdict(spec.recipe), "max_new_tokens": spec.max_new_tokens, "judge": spec.judge.identity(), "job": run.job.key, "step": run.step,
-        "texts": hashlib.sha256(repr(list(texts.items())).encode()).hexdigest(),
-        "anchors": hashlib.sha256(repr([(one.anchors.ids, one.anchors.intensity_A.tolist()) for one in values.values()]).encode()).hexdigest(),
-    }  # fmt: skip
+    identity = identity_of(spec, theory, values, texts) | {"version": VERSION, "question": QUESTION, "job": run.job.key, "step": run.step}
     label += f"-{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]}"
     folder = DatasetFolder(spec.tracking.folder, label, identity, kind=KIND)
     with folder.held(partial(print, f"{label}: held by another process, waiting for it", flush=True)):
@@ -216,9 +207,9 @@ def _told_of(run: _Run, result: Mapping[str, Any], spec: IntensitySpec) -> list[
         if one["delta"] is None:
             lines.append(f"{value:28} no Δ: {one.get('why', 'no scene has two answers that could be ranked')}")
             continue
-        sharp = f"{_number(one.get('sharpness'), '.2f')} {_interval(one.get('sharpness_low'), one.get('sharpness_high'), '.2f')}"
-        delta = f"{_number(one['delta'], '+.2f'):>6} {_interval(one['delta_low'], one['delta_high'], '+.2f'):16}"
-        lines.append(f"{value:28} {_number(one['before'], '+.2f'):>7} {_number(one['after'], '+.2f'):>7}  {delta} {one['scenes']:>6.0f}  {sharp}")
+        sharp = f"{number(one.get('sharpness'), '.2f')} {interval(one.get('sharpness_low'), one.get('sharpness_high'), '.2f')}"
+        delta = f"{number(one['delta'], '+.2f'):>6} {interval(one['delta_low'], one['delta_high'], '+.2f'):16}"
+        lines.append(f"{value:28} {number(one['before'], '+.2f'):>7} {number(one['after'], '+.2f'):>7}  {delta} {one['scenes']:>6.0f}  {sharp}")
     for when, (share, low, high) in result["refusals"].items():
         lines.append(f"refused {when}: {share:.1%} [{low:.1%}, {high:.1%}] of {len(result['scenes'])} answers")
     if result["lost_windows"]:
@@ -228,11 +219,3 @@ def _told_of(run: _Run, result: Mapping[str, Any], spec: IntensitySpec) -> list[
 
 def _or_none(x: float) -> float | None:
     return x if math.isfinite(x) else None
-
-
-def _number(x: float | None, form: str) -> str:
-    return number(math.nan if x is None else x, form)
-
-
-def _interval(low: float | None, high: float | None, form: str) -> str:
-    return interval(math.nan if low is None else low, math.nan if high is None else high, form)

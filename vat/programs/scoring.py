@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vat.config import IntensitySpec
+from vat.config_texts import IntensitySpec
 from vat.elicit.desk import Desk
 from vat.errors import DataError, VatError
 from vat.intensity.anchors import database_folder, read_anchors
 from vat.intensity.judging import Ranked, RankingJudge
 from vat.intensity.pool import id_of
-from vat.intensity.ranking import Target, ranking_prompt
+from vat.intensity.ranking import Target, ranking_prompt, words
 from vat.intensity.response import Intensities, Rankings, Sharpness, intensities, sharpness
 from vat.intensity.windows import Anchors, Window, anchored_windows
 from vat.programs.progress import counter
@@ -58,6 +60,16 @@ def values_of(spec: IntensitySpec, theory: Theory, names: Sequence[str]) -> dict
     if faults:
         raise DataError("\n".join(faults))
     return found
+
+
+def identity_of(spec: IntensitySpec, theory: Theory, values: Mapping[str, Anchored], texts: Mapping[str, str]) -> dict[str, object]:
+    """What scores follow from."""
+    anchors = [(value, one.target, one.anchors.ids, one.anchors.intensity_A.tolist()) for value, one in values.items()]
+    digests = {"texts": repr(list(texts.items())), "anchors": repr(anchors)}
+    return {
+        "wording": words()["version"], "theory": theory.digest, "values": list(values), **asdict(spec.recipe),
+        "max_new_tokens": spec.max_new_tokens, "judge": spec.judge.identity(),
+    } | {name: hashlib.sha256(text.encode()).hexdigest() for name, text in digests.items()}  # fmt: skip
 
 
 def try_out(folder: DatasetFolder, desk: Desk, value: Anchored, text: str) -> None:

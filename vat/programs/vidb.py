@@ -12,7 +12,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from vat.config import VidbSpec
+from vat.config_texts import VidbSpec
 from vat.data.schema import read_table
 from vat.elicit.desk import Desk
 from vat.errors import ConfigError, DataError, VatError, choose

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vat.config import VidbSpec
+from vat.config_texts import VidbSpec
 from vat.elicit.desk import Desk
 from vat.files import whole_file
 from vat.intensity.adjudication import Doubted, write_sheet
