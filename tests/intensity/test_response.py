@@ -121,6 +121,10 @@ def test_lost_windows_do_not_count_and_a_response_without_any_has_no_intensity()
     left = Rankings(rankings.anchor_RMA[:1][:, [0, 2]], rankings.place_RM[:1][:, [0, 2]])
     assert found.intensity_R[0] == pytest.approx(intensities(left).intensity_R[0])
     assert not found.below_R[1]
+    last = Rankings(rankings.anchor_RMA[:1], np.array([[5, -1, 5]]))
+    assert intensities(last).below_R[0], "in every window that it has"
+    first = Rankings(rankings.anchor_RMA[:1], np.array([[0, -1, 0]]))
+    assert intensities(first).above_R[0]
     assert sharpness(Rankings(rankings.anchor_RMA, place_RM)).windows == 5
 
 

@@ -106,6 +106,15 @@ def test_asked_again_nothing_is_answered_or_ranked_twice_and_the_other_values_ca
 
 
 @pytest.mark.usefixtures("spoken")
+def test_a_dry_run_tells_how_much_there_is_to_do_and_asks_nobody(
+    run: AlignSpec, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ScriptedModel, "texts", lambda *given, **more: pytest.fail("asked"))
+    score_responses(of_run(run, "dry_run=true", "scenes=5"))
+    assert "5 scenes, before and after, 1 values, 30 windows of 6 at most" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("spoken")
 def test_what_cannot_be_scored_is_one_line_before_anybody_is_asked(run: AlignSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     spec, baseline = of_run(run), job_of(baseline_of(run)).key
     cases: tuple[tuple[IntensitySpec, str], ...] = (

@@ -221,6 +221,29 @@ def test_a_judge_that_does_not_read_is_found_out(
     assert "no scores: " in said or "not as sharp" in said
 
 
+def test_anchors_that_a_panel_doubts_are_no_anchors_until_people_have_looked(levels: Path, tmp_path: Path) -> None:
+    table = pd.read_parquet(levels / "vidb" / "anchors" / ANCHORS)
+    table["flagged"] = table["intensity"] > 0
+    doubted = tmp_path / "doubted"
+    (doubted / "data").mkdir(parents=True)
+    table.to_parquet(doubted / ANCHORS)
+    file, _ = responses_file(tmp_path, 6)
+    judge = Levels(1.0)
+    score_responses(intensity_spec(levels, file, "values=[power]", "name=doubted", f"vidb={doubted}", judge=judge))
+    shown = "\n".join(prompt.messages[0].content for prompt in judge.asked)
+    for text, flagged in zip(table["text"], table["flagged"], strict=True):
+        assert not (flagged and text in shown)
+    assert any(text in shown for text in table["text"])
+
+
+def test_a_judge_who_is_asked_the_same_twice_counts_once(tmp_path: Path) -> None:
+    root = tmp_path / "mlruns"
+    make_database(vidb_spec(root, "values=[power]", f"database.corpus={corpus(tmp_path, 4)}", "database.iterations=30", judge=Levels(1.0)))
+    table = pd.read_parquet(root / "vidb" / "anchors" / ANCHORS)
+    assert table["windows"].max() <= 6, "of four texts each meets three others, in two orders"
+    assert json.loads((root / "vidb" / "anchors" / "result.json").read_text())["judges"]["first"]["windows"] == 12
+
+
 def test_an_empty_response_is_missing_and_lost_windows_are_counted(levels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, _ = responses_file(tmp_path, 12)
     table = pd.read_csv(file)
