@@ -21,6 +21,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from tests.align.tasks import ALONE, QUESTION, SPLIT, task
+from vat.align.base import State
 from vat.align.checkpoints import MARKER, checkpoint, complete, mark, only_to_judge
 from vat.align.sft import SFT
 from vat.align.training import TrainingStrategy
@@ -340,8 +341,9 @@ def test_a_state_that_was_judged_comes_again_as_long_as_its_weights_are_there(ki
     with pytest.raises(DataError, match=says):
         spec.strategy.state_again(asked, 60)
     mark(path, "plan", "1 process")
-    step, model, shots, rewording = spec.strategy.state_again(asked, 60)
-    assert (step, shots, rewording) == (60, (), 0)
+    again = spec.strategy.state_again(asked, 60)
+    model = again.model
+    assert again._replace(model=None) == State(60, None, ())
     prompts = [QUESTION.prompt(probe) for probe in POWER[:2]]
     if kind == "sft":
         assert model is not spec.model
