@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
 from tests.programs.test_vidb import Levels, corpus, intensity_spec, vidb_spec
 from vat.align.intensity_anchor import OPENING
+from vat.analyse.study import saved_study, study_of
 from vat.config import AlignSpec
 from vat.config_texts import IntensitySpec
 from vat.errors import DataError
@@ -68,7 +70,8 @@ def test_a_runs_answers_before_and_after_give_a_delta_and_refusals_are_counted_a
     score_responses(of_run(run))
     job = job_of(run)
     result = json.loads((job.step_folder(0) / "intensity.json").read_text())
-    refused = [scene["after"] == REFUSAL for scene in result["scenes"]]
+    scenes = pd.read_csv(job.step_folder(0) / "intensity.csv")
+    refused = (scenes["after"] == REFUSAL).tolist()
     found = result["values"]["power"]
     assert 0 < sum(refused) < len(refused)
     assert found["scenes"] == len(refused) - sum(refused)
@@ -77,7 +80,9 @@ def test_a_runs_answers_before_and_after_give_a_delta_and_refusals_are_counted_a
     assert found["delta_low"] < 8 < found["delta_high"] + 1.5
     assert result["refusals"]["after"][0] == sum(refused) / len(refused)
     assert result["refusals"]["before"][0] == 0
-    assert [scene["power after"] is None for scene in result["scenes"]] == refused
+    assert scenes["power after"].isna().tolist() == refused
+    assert (scenes["power after"] - scenes["power before"]).mean() == pytest.approx(found["delta"])
+    assert (found["target"], found["after_low"] < found["after"] < found["after_high"]) == (2, True)
     client = MlflowClient(tracking_uri=run.tracking.store_uri)
     [shown] = [one for one in client.search_runs(["1"]) if one.data.tags.get("vat.job_key") == job.key]
     assert shown.data.metrics["intensity_delta/power"] == pytest.approx(found["delta"])
@@ -85,6 +90,24 @@ def test_a_runs_answers_before_and_after_give_a_delta_and_refusals_are_counted_a
     assert {"gain", "shift/power", "intensity_delta_low/power"} <= set(shown.data.metrics), "gain, shifts and intensity of one run"
     said = capsys.readouterr().out
     assert re.search(r"^power +-\d\.\d\d +\+\d\.\d\d +\+\d\.\d\d \[\+", said, re.M), said
+
+
+@pytest.mark.usefixtures("spoken")
+def test_an_mlflow_that_is_new_gets_the_intensities_with_the_rest_and_a_study_has_them_in_rows(run: AlignSpec, tmp_path: Path) -> None:
+    score_responses(of_run(run))
+    job = job_of(run)
+    [after] = json.loads((job.step_folder(0) / "intensity.json").read_text())["values"].values()
+    fresh = replace(run, tracking=replace(run.tracking, uri=f"sqlite:///{tmp_path}/fresh.db"))
+    align(fresh, Runs(fresh.tracking, None))
+    [shown] = [one for one in MlflowClient(tracking_uri=fresh.tracking.store_uri).search_runs(["1"]) if one.data.tags.get("vat.job_key") == job.key]
+    assert shown.data.metrics["intensity_delta/power"] == after["delta"]
+    study = study_of([job])
+    [row] = study.intensities.to_dict("records")
+    assert (row["job"], row["of"], row["target"], row["delta_low"]) == (job.key, "power", 2, after["delta_low"])
+    assert row["refused"] > 0 == row["refused_before"]
+    assert study.bias["first"].sum() == study.bias["windows"].iloc[0] > 0
+    study.save(tmp_path)
+    assert saved_study(tmp_path).intensities.equals(study.intensities)
 
 
 @pytest.mark.usefixtures("spoken")

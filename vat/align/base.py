@@ -160,6 +160,10 @@ class Strategy(ABC):
         """
         return ""
 
+    def targets(self, value: str, direction: int) -> dict[str, int]:
+        """Value → the intensity that is asked of it, from −2 to 2; none unless the strategy asks for intensities."""
+        return {}
+
     @abstractmethod
     def states(self, task: Task) -> Generator[State]:
         """The states to judge, in order of their step.

@@ -41,6 +41,10 @@ class IntensityAnchor(PreambleStrategy):
         """Its name, the version of its wording, and the targets."""
         return {"strategy": self.label, "wording": VERSION, "strength": self.strength, "also": dict(sorted((self.also or {}).items()))}
 
+    def targets(self, value: str, direction: int) -> dict[str, int]:
+        """That of the job's value, and the others."""
+        return super().targets(value, direction) | (self.also or {})
+
     def preamble(self, theory: Theory, value: str, direction: int, *, replicate: int) -> str:
         """A sentence a value, in the order of the theory, so that which of them the job is about cannot be told from it."""
         also = self.also or {}
@@ -50,7 +54,7 @@ class IntensityAnchor(PreambleStrategy):
         if unknown := [name for name in also if name not in theory.values]:
             rule = f"strategy.also: each must be a value of theory {theory.name}; got {unknown[0]!r}"
             raise ConfigError(f"{rule}. {choose(unknown[0], theory.values)}")
-        targets = {value: direction * self.strength} | also
+        targets = self.targets(value, direction)
         lines = [
             STANCES[targets[name]].format(value=name.replace("_", " "), definition=_clause(theory.spec(name).definition))
             for name in theory.values if name in targets

@@ -29,6 +29,10 @@ class PreambleStrategy(Strategy):
     def check(self, capabilities: Capabilities) -> None:
         """Any model will do."""
 
+    def targets(self, value: str, direction: int) -> dict[str, int]:
+        """That of the job's value."""
+        return {value: direction * self.strength}
+
     @abstractmethod
     def preamble(self, theory: Theory, value: str, direction: int, *, replicate: int) -> str:
         """The text; raises a ConfigError or DataError if there is none for this value."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from vat.errors import DataError
 from vat.files import whole_file
 from vat.measure.base import Items, Shifted
 from vat.theory.base import Theory, theory_of
-from vat.track.job import Job
+from vat.track.job import INTENSITY, Job
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -30,7 +30,10 @@ CELL = ("model", "value", "direction", "strategy", "settings")
 STATE = ("job", "step")
 _OWN_COLUMN = {"strategy", "shots"}
 """What of a strategy's settings jobs have as parameters."""
-FILES = ("jobs.parquet", "numbers.parquet", "states.parquet", "theory.json")
+INTENSITIES = ("of", "target", *(f"{name}{end}" for name in ("before", "after", "delta") for end in ("", "_low", "_high")), "scenes")
+REFUSALS = ("refused", "refused_low", "refused_high", "refused_before", "refused_before_low", "refused_before_high", "answers")
+BIAS = ("source", "judge", "size", "windows", "place", "first")
+FILES = ("jobs.parquet", "numbers.parquet", "states.parquet", "intensities.parquet", "bias.parquet", "theory.json")
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,17 @@ class Study:
     numbers: one row a number: job, step (0 is a prompt strategy's only state), statistic, value, other, estimate, low, high, null, p, q, ratings.
     theory: of all of them.
     read_states: reads value states by scene, as `states` shows them; they are large, and few ask.
+    intensities: one row a value of a state whose open answers were ranked, in the columns INTENSITIES, and REFUSALS of the state, the same in all of
+        its rows; target is what was asked of the value, from −2 to 2, NaN where nothing was.
+    bias: one row a shown place of a judge's windows of one size, in the columns BIAS: in how many of them the text there came first.
     """
 
     jobs: DataFrame
     numbers: DataFrame
     theory: Theory
     read_states: Callable[[], DataFrame]
+    intensities: DataFrame = field(default_factory=lambda: _table((*STATE, *INTENSITIES, *REFUSALS)))
+    bias: DataFrame = field(default_factory=lambda: _table(BIAS))
 
     @cached_property
     def states(self) -> DataFrame:
@@ -108,7 +116,7 @@ class Study:
         """Write it to a folder, for `saved_study`."""
         from vat.theory.base import theory_tree
 
-        for name, table in zip(FILES, (self.jobs.reset_index(), self.numbers, self.states), strict=False):
+        for name, table in zip(FILES, (self.jobs.reset_index(), self.numbers, self.states, self.intensities, self.bias), strict=False):
             with whole_file(folder / name) as draft:
                 table.to_parquet(draft, index=False)
         with whole_file(folder / FILES[-1]) as draft:
@@ -157,16 +165,18 @@ def study_of(jobs: Sequence[Job]) -> Study:
     state = json.loads((files[0][2] / "state.json").read_text(encoding="utf-8"))
     measured = [(key, step, folder / "measures.csv") for key, step, folder in files if (folder / "measures.csv").is_file()]
     by_scene = [(key, step, folder / "states.csv") for key, step, folder in files if (folder / "measures.csv").is_file()]
-    return Study(table, _numbers(measured), theory_of(state["theory"], files[0][2] / "state.json"), lambda: _stacked(by_scene))
+    theory = theory_of(state["theory"], files[0][2] / "state.json")
+    return Study(table, _numbers(measured), theory, lambda: _stacked(by_scene), *_intensities(files))
 
 
 def saved_study(folder: Path) -> Study:
     """What `Study.save` has written."""
     import pandas as pd
 
-    jobs, numbers, states, theory = (folder / name for name in FILES)
+    jobs, numbers, states, intensities, bias, theory = (folder / name for name in FILES)
     table = theory_of(json.loads(theory.read_text(encoding="utf-8")), theory)
-    return Study(pd.read_parquet(jobs).set_index("job"), pd.read_parquet(numbers), table, lambda: pd.read_parquet(states))
+    read: Any = pd.read_parquet
+    return Study(read(jobs).set_index("job"), read(numbers), table, lambda: read(states), read(intensities), read(bias))
 
 
 def _described(result: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,6 +219,36 @@ def _require_alike(jobs: DataFrame) -> None:
             first, other = found.iloc[0], found[found != found.iloc[0]]
             rule = f"report: jobs that are compared must agree in the {ALIKE.get(str(column), str(column))}"
             raise DataError(f"{rule}; got {first} in {found.index[0]} and {other.iloc[0]} in {other.index[0]}. Make one report for each.")
+
+
+def _intensities(files: Sequence[tuple[str, int, Path]]) -> tuple[DataFrame, DataFrame]:
+    """What rankings of open answers say of the states that have some, and of their judges."""
+    rows: list[dict[str, Any]] = []
+    bias: list[dict[str, Any]] = []
+    for key, step, folder in files:
+        if not (path := folder / INTENSITY).is_file():
+            continue
+        found = json.loads(path.read_text(encoding="utf-8"))
+        refused = [share for when in ("after", "before") for share in found["refusals"][when]]
+        of_state = {"job": key, "step": step, **dict(zip(REFUSALS, [*refused, found["answers"]], strict=True))}
+        rows += [{**of_state, **{name: {"of": value, **numbers}.get(name) for name in INTENSITIES}} for value, numbers in found["values"].items()]
+        bias += bias_rows(f"{key} {step}", found["judge"], found["bias"])
+    table = _table((*STATE, *INTENSITIES, *REFUSALS), rows)
+    return table.astype(dict.fromkeys((*INTENSITIES[1:], *REFUSALS), float)), _table(BIAS, bias)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]] = ()) -> DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), columns=list(columns))
+
+
+def bias_rows(source: str, judge: str, found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What is kept of a judge's bias, as rows of `Study.bias`."""
+    return [
+        {"source": source, "judge": judge, "size": one["size"], "windows": one["windows"], "place": place, "first": first}
+        for one in found for place, first in enumerate(one["first"], start=1)
+    ]  # fmt: skip
 
 
 def _numbers(files: Sequence[tuple[str, int, Path]]) -> DataFrame:

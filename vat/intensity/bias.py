@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -74,6 +74,14 @@ class PositionBias(NamedTuple):
                     f"{1 / math.factorial(self.size):.1%} by chance; its rankings say little"
                 )
         return lines
+
+
+def recorded(rankings: Iterable[Sequence[int]], judge: str) -> list[dict[str, Any]]:
+    """The same as it is kept in files: size, windows, first (windows in which the text in each place came first), and what `told` says."""
+    return [
+        {"size": one.size, "windows": one.windows, "first": [round(share.share * one.windows) for share in one.first], "told": one.told(judge)}
+        for one in position_bias(rankings)
+    ]
 
 
 def position_bias(rankings: Iterable[Sequence[int]]) -> list[PositionBias]:

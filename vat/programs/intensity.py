@@ -20,7 +20,7 @@ from vat.data.schema import read_table
 from vat.elicit.desk import Desk
 from vat.errors import DataError
 from vat.files import whole_file
-from vat.intensity.bias import position_bias
+from vat.intensity.bias import recorded
 from vat.programs.run_intensity import score_runs
 from vat.programs.scoring import KIND, ROLE, Scored, cells, identity_of, mean_interval, scored, try_out, values_of
 from vat.theory.base import Theory
@@ -115,7 +115,7 @@ def _result(spec: IntensitySpec, desk: Desk, found: Mapping[str, Scored]) -> dic
             lost[window.why] = lost.get(window.why, 0) + 1
     usd = desk.usd()
     return {
-        "values": values, "bias": [line for bias in position_bias(one.places for one in ranked) for line in bias.told(ROLE)], "lost": lost,
+        "values": values, "bias": recorded((one.places for one in ranked), ROLE), "lost": lost,
         "windows": len(ranked), "requests": sum(spent.requests for spent in desk.account().values()), "usd": usd,
         "assumed": spec.recipe.sharpness, "notes": [caveat for caveat in (spec.judge.capabilities().caveat,) if caveat],
     }  # fmt: skip
@@ -132,7 +132,7 @@ def _told_of(folder: DatasetFolder, result: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"{value:28} {number(one['mean'], '+.2f'):>9}  {interval(one['low'], one['high'], '+.2f'):16} {one['scored']:>6.0f}  {sharp:24} {ends}"
         )
-    lines += result["bias"]
+    lines += [line for bias in result["bias"] for line in bias["told"]]
     if result["lost"]:
         reasons = ", ".join(f"{count} {why}" for why, count in result["lost"].items())
         lines.append(f"{sum(result['lost'].values()):,} of {result['windows']:,} windows were lost: {reasons}")

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,21 +27,24 @@ from vat.elicit.desk import Desk
 from vat.elicit.refusals import is_refusal
 from vat.errors import DataError, VatError
 from vat.files import whole_file
-from vat.intensity.bias import position_bias
-from vat.programs.align import split_of
+from vat.intensity.bias import recorded
+from vat.programs.align import direction_of, split_of
 from vat.programs.open_answers import said_openly
 from vat.programs.progress import counter
 from vat.programs.rebuild import finished, of_run, state_of, waits
 from vat.programs.scoring import KIND, ROLE, Scored, identity_of, mean_interval, scored, try_out, values_of
 from vat.shares import wilson
 from vat.track.dataset_folder import RESULT, DatasetFolder
-from vat.track.job import Job
+from vat.track.job import INTENSITY, Job
 from vat.track.runs import Runs
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 VERSION = 1
 """Raised when the same settings give other numbers than before."""
-FILE = "intensity.json"
-"""In the folder of a job's step."""
+SCENES = "intensity.csv"
+"""Beside the numbers, in the folder of a job's step: what was said in each scene, and how it was scored."""
 TIMES = ("before", "after")
 
 
@@ -111,9 +114,11 @@ def _scored_run(spec: IntensitySpec, run: _Run) -> None:
                 found = scored(replace(spec, label=label), folder, desk, values, asked, drawn_as=lambda id_: id_.split()[0])
             finally:
                 desk.leave()
-            result = _result(spec, run, scenes, texts, asked, found)
+            result, by_scene = _result(spec, run, scenes, texts, asked, found)
+            with whole_file(folder.path / SCENES) as draft:
+                by_scene.to_csv(draft, index=False)
             folder.keep(RESULT, result)
-    _publish(run, result)
+    _publish(run, result, folder)
     print("\n".join(_told_of(run, result, spec)), flush=True)
 
 
@@ -142,52 +147,54 @@ def _said(spec: IntensitySpec, run: _Run, scenes: Sequence[str]) -> dict[str, li
 
 def _result(
     spec: IntensitySpec, run: _Run, scenes: Sequence[str], texts: Mapping[str, str], asked: Mapping[str, str], found: Mapping[str, Scored]
-) -> dict[str, Any]:  # fmt: skip
-    """The numbers, None for what is not known, and for each scene what was said and how it was scored."""
+) -> tuple[dict[str, Any], DataFrame]:  # fmt: skip
+    """The numbers, None for what is not known; and for each scene what was said and how it was scored."""
+    import pandas as pd
+
     row_of = {id_: n for n, id_ in enumerate(asked)}
     values: dict[str, Any] = {}
-    scores: dict[str, dict[str, list[float | None]]] = {}
+    columns: dict[str, Any] = {"scene": scenes} | {when: [texts[f"{n} {when}"] for n in range(len(scenes))] for when in TIMES}
+    targets = run.spec.strategy.targets(run.spec.value, direction_of(run.spec))
     for value, one in found.items():
         of = {when: np.full(len(scenes), np.nan) for when in TIMES}
         for id_, row in row_of.items() if one.found else ():
             n, when = id_.split()
             of[when][int(n)] = one.found.intensity_R[row]  # type: ignore[union-attr]
         both = np.isfinite(of["before"]) & np.isfinite(of["after"])
-        delta, low, high = mean_interval((of["after"] - of["before"])[both])
-        numbers = {"before": mean_interval(of["before"][both])[0], "after": mean_interval(of["after"][both])[0]}
-        numbers |= {"delta": delta, "delta_low": low, "delta_high": high, "scenes": float(both.sum())}
+        numbers = {"scenes": float(both.sum())}
+        for name, of_scenes in {**of, "delta": of["after"] - of["before"]}.items():
+            numbers |= dict(zip((name, f"{name}_low", f"{name}_high"), mean_interval(of_scenes[both]), strict=True))
         if one.sharpness:
             numbers |= {"sharpness": one.sharpness.beta, "sharpness_low": one.sharpness.low, "sharpness_high": one.sharpness.high}
-        values[value] = {name: _or_none(x) for name, x in numbers.items()} | ({"why": one.why} if one.why else {})
-        scores[value] = {when: [_or_none(float(x)) for x in of[when]] for when in TIMES}
+        known = {name: x if math.isfinite(x) else None for name, x in numbers.items()}
+        values[value] = known | {"target": targets.get(value)} | ({"why": one.why} if one.why else {})
+        columns |= {f"{value} {when}": of[when] for when in TIMES}
     refusals = {}
     for when in TIMES:
         refused = sum(is_refusal(texts[f"{n} {when}"]) for n in range(len(scenes)))
         refusals[when] = [refused / len(scenes), *wilson(refused, len(scenes))]
     ranked = [one for of_value in found.values() for one in of_value.ranked]
-    return {
+    result = {
         "job": run.job.key, "step": run.step, "judge": spec.judge.label, "vidb": spec.vidb, **asdict(spec.recipe), "values": values,
-        "refusals": refusals, "lost_windows": sum(not one.places for one in ranked), "windows": len(ranked),
-        "bias": [line for bias in position_bias(one.places for one in ranked) for line in bias.told(ROLE)],
-        "scenes": [
-            {"scene": scene, **{when: texts[f"{n} {when}"] for when in TIMES},
-             **{f"{value} {when}": scores[value][when][n] for value in scores for when in TIMES}}
-            for n, scene in enumerate(scenes)
-        ],
+        "refusals": refusals, "answers": len(scenes), "lost_windows": sum(not one.places for one in ranked), "windows": len(ranked),
+        "bias": recorded((one.places for one in ranked), ROLE),
         "notes": [
             note for note in dict.fromkeys((spec.judge.capabilities().caveat, run.spec.model.capabilities().caveat)) if note
         ],
     }  # fmt: skip
+    return result | {"metrics": metrics_of(result)}, pd.DataFrame(columns)
 
 
-def _publish(run: _Run, result: Mapping[str, Any]) -> None:
+def _publish(run: _Run, result: Mapping[str, Any], folder: DatasetFolder) -> None:
     """Beside the job's tables, and as metrics of its run."""
-    path = run.job.step_folder(run.step) / FILE
+    place = run.job.step_folder(run.step)
+    told = {INTENSITY: json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n", SCENES: (folder.path / SCENES).read_text("utf-8")}
     with run.job.held():
-        with whole_file(path) as draft:
-            draft.write_text(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        run.runs.add(run.job, path, run.step)
-        run.runs.show(run.job, {"steps": {str(run.step): metrics_of(result)}})
+        for name, text in told.items():
+            with whole_file(place / name) as draft:
+                draft.write_text(text, encoding="utf-8")
+            run.runs.add(run.job, place / name, run.step)
+        run.runs.show(run.job, {"steps": {str(run.step): result["metrics"]}})
         run.runs.forget_studies(run.job)
 
 
@@ -211,11 +218,7 @@ def _told_of(run: _Run, result: Mapping[str, Any], spec: IntensitySpec) -> list[
         delta = f"{number(one['delta'], '+.2f'):>6} {interval(one['delta_low'], one['delta_high'], '+.2f'):16}"
         lines.append(f"{value:28} {number(one['before'], '+.2f'):>7} {number(one['after'], '+.2f'):>7}  {delta} {one['scenes']:>6.0f}  {sharp}")
     for when, (share, low, high) in result["refusals"].items():
-        lines.append(f"refused {when}: {share:.1%} [{low:.1%}, {high:.1%}] of {len(result['scenes'])} answers")
+        lines.append(f"refused {when}: {share:.1%} [{low:.1%}, {high:.1%}] of {result['answers']} answers")
     if result["lost_windows"]:
         lines.append(f"{result['lost_windows']:,} of {result['windows']:,} windows were lost")
-    return [*lines, *result["bias"], str(run.job.step_folder(run.step) / FILE), *result["notes"]]
-
-
-def _or_none(x: float) -> float | None:
-    return x if math.isfinite(x) else None
+    return [*lines, *(line for bias in result["bias"] for line in bias["told"]), str(run.job.step_folder(run.step) / INTENSITY), *result["notes"]]

@@ -13,7 +13,7 @@ from vat.elicit.desk import Desk
 from vat.files import whole_file
 from vat.intensity.adjudication import Doubted, write_sheet
 from vat.intensity.anchors import ANCHORS
-from vat.intensity.bias import position_bias
+from vat.intensity.bias import recorded
 from vat.intensity.database import COLUMNS, Estimated, quality, rows_of, sharpness_of
 from vat.intensity.judging import Ranked
 from vat.intensity.pool import Pool
@@ -78,7 +78,7 @@ def _result(spec: VidbSpec, setup: Setup, desk: Desk, made: Mapping[str, OfValue
         }  # fmt: skip
         judges[role.removeprefix("judge ")] = {
             "windows": len(ranked), "dropped": dict(Counter(one.why for one in ranked if one.why)), "asked": sum(one.tries for one in ranked),
-            "bias": [line for bias in position_bias(one.places for one in ranked) for line in bias.told(role)],
+            "bias": recorded((one.places for one in ranked), role),
             "sharpness": {value: None if one is None else [round(x, 3) for x in (one.beta, one.low, one.high)] for value, one in sharp.items()},
         }  # fmt: skip
     account = desk.account()
@@ -93,7 +93,7 @@ def _result(spec: VidbSpec, setup: Setup, desk: Desk, made: Mapping[str, OfValue
 def told_of(folder: DatasetFolder, result: Mapping[str, Any]) -> list[str]:
     """A finished database in a few lines."""
     lines = [f"{result['texts']:,} intensities of {len(result['values'])} values; {result['requests']:,} requests"]
-    lines += [line for judge in result["judges"].values() for line in judge["bias"]]
+    lines += [line for judge in result["judges"].values() for bias in judge["bias"] for line in bias["told"]]
     for name, judge in result["judges"].items():
         if judge["dropped"]:
             reasons = ", ".join(f"{count} {why}" for why, count in judge["dropped"].items())
@@ -124,7 +124,7 @@ def _card(spec: VidbSpec, setup: Setup, result: Mapping[str, Any]) -> str:
         table.append(f"| {' | '.join(map(str, (value, *cells, one['unbeaten'], one['beaten'], one['pools'])))} |")
     judges = []
     for name, judge in result["judges"].items():
-        judges += [f"- {name}: {setup.models[f'judge {name}'].label}", *(f"  - {line}" for line in judge["bias"])]
+        judges += [f"- {name}: {setup.models[f'judge {name}'].label}", *(f"  - {line}" for bias in judge["bias"] for line in bias["told"])]
     panel = ", ".join(setup.models[role].label for role in setup.panel) or "none; nothing was checked for plausibility"
     recipe = spec.recipe
     return "\n".join([

@@ -15,6 +15,8 @@ from vat.files import left_alone, whole_file
 from vat.track.store import PartStore, tokens_in
 
 CONFIG, PAGE = "config.json", "page.html"
+INTENSITY = "intensity.json"
+"""In the folder of a step, where its answers were ranked: intensities, refusals, and as `metrics` what its run shows of them."""
 RESULT_VERSION = 1
 """Raised when the same settings give other results than before; old jobs are then no longer taken for done."""
 
@@ -159,6 +161,15 @@ class Job:
         except ValueError as error:
             raise DataError(f"{path}: must be JSON as a finished job leaves it; got a damaged file. Delete it to measure again.") from error
         return result
+
+    def shown(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """Its result as its run shows it: with the metrics that were added to its states later."""
+        steps = {}
+        for step, metrics in result["steps"].items():
+            path = self.folder / "steps" / f"{int(step):06d}" / INTENSITY
+            later = json.loads(path.read_text(encoding="utf-8"))["metrics"] if path.is_file() else {}
+            steps[step] = {**metrics, **later}
+        return {**result, "steps": steps}
 
     def finish(self, result: Mapping[str, Any]) -> dict[str, Any]:
         """Write what the key stands for and the result; from now on the job is done. Returns the result as `result` reads it."""

@@ -206,7 +206,7 @@ class Runs:
             if self._shows(job, digest):
                 return run_id
         with self._marked(run_id), self._experiment.errors():
-            log_points(self._client, run_id, job.key, result)
+            log_points(self._client, run_id, job.key, job.shown(result))
             logged = self._known[job.key].data.params  # cannot be changed; the same job may go by another name, as a model's other path
             params = [Param(key, str(value)) for key, value in description.params.items() if key not in logged]
             self._client.log_batch(run_id, params=params, tags=[RunTag(NOTE, description.note)])

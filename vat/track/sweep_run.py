@@ -20,7 +20,8 @@ from vat.track.experiment import Experiment
 from vat.track.settings import Tracking
 
 KIND, SWEEP, SHOWN, ERROR, NAME = "vat.kind", "vat.sweep", "vat.shown", "vat.error", "mlflow.runName"
-STUDY = "vat.study"
+STUDY, STUDY_VERSION = "vat.study", "2"
+"""The tag, and what it says where the study has all the tables that reports of this version ask for."""
 ARTIFACT = "study"
 
 
@@ -49,7 +50,7 @@ def run_of_sweep(experiment: Experiment, tag: str) -> Any:
 def saved_study(experiment: Experiment, tag: str, place: Path) -> Path | None:
     """The folder, within `place`, to which the study of a sweep was fetched; None if it has none that is good."""
     run = run_of_sweep(experiment, tag)
-    if run is None or run.info.status != "FINISHED" or STUDY not in run.data.tags or experiment.is_one_deleted(f"tags.`{tag}` = '1'"):
+    if run is None or run.info.status != "FINISHED" or run.data.tags.get(STUDY) != STUDY_VERSION or experiment.is_one_deleted(f"tags.`{tag}` = '1'"):
         return None
     return Path(experiment.client.download_artifacts(run.info.run_id, ARTIFACT, str(place)))
 
@@ -69,7 +70,7 @@ class SweepRun:
     def __init__(self, experiment: Experiment, tracking: Tracking, name: str) -> None:
         self._experiment, self._tracking, self.tag = experiment, tracking, sweep_tag(name)
         run = run_of_sweep(experiment, self.tag)
-        self._was_finished = run is not None and run.info.status == "FINISHED" and STUDY in run.data.tags
+        self._was_finished = run is not None and run.info.status == "FINISHED" and run.data.tags.get(STUDY) == STUDY_VERSION
         if run is not None:
             experiment.client.update_run(run.info.run_id, status="RUNNING")
             if ERROR in run.data.tags:
@@ -107,7 +108,7 @@ class SweepRun:
                 with tempfile.TemporaryDirectory() as place:
                     if study(Path(place)):
                         self._experiment.client.log_artifacts(self.id, place, ARTIFACT)
-                        self._experiment.client.set_tag(self.id, STUDY, "1")
+                        self._experiment.client.set_tag(self.id, STUDY, STUDY_VERSION)
                 self._experiment.client.set_tag(self.id, SHOWN, _digest_of_all(results))
             self._experiment.client.set_terminated(self.id, status)
 
