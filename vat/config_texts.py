@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from vat.generate.recipe import Recipe, SearchSettings
+    from vat.intensity.evaluator import Evaluator
     from vat.intensity.judging import Way
-    from vat.intensity.recipe import DatabaseRecipe, EvaluatorRecipe
+    from vat.intensity.recipe import DatabaseRecipe
     from vat.models.base import Model
     from vat.theory.file import TheoryFile
     from vat.track.settings import Tracking
@@ -117,7 +118,7 @@ class IntensitySpec:
     theory: TheoryFile
     values: tuple[str, ...]
     judge: Model
-    recipe: EvaluatorRecipe
+    recipe: Evaluator
     label: str
     max_new_tokens: int
     max_cost_usd: float | None

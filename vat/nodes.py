@@ -31,7 +31,7 @@ GROUPS = {
     "recipe": "vat.generate.recipe.Recipe",
     "prompt_search": "vat.generate.recipe.SearchSettings",
     "database": "vat.intensity.recipe.DatabaseRecipe",
-    "evaluator": "vat.intensity.recipe.EvaluatorRecipe",
+    "evaluator": "vat.intensity.evaluator.Evaluator",
 }
 """Each group of options and what its `_target_` must be a kind of."""
 _built: dict[str, Any] = {}

@@ -49,10 +49,10 @@ class Speaker(Model):
         return 7.0, 1.0
 
     def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
-        """Of two labels as likely as it says, in per cent of the first: "70"."""
+        """Labels as likely as it says, in per cent of all but the last: "70" of two, "50 30" of three."""
         for part in self.texts(prompts, max_new_tokens=max_new_tokens, kept=kept):
-            first = float(part.answers.text_N[0]) / 100
-            yield Answered(part.rows, answers_of(np.array([[first, 1 - first]]), np.array([0.9]), tokens_N2=part.answers.tokens_N2))
+            given = [float(share) / 100 for share in part.answers.text_N[0].split()]
+            yield Answered(part.rows, answers_of(np.array([[*given, 1 - sum(given)]]), np.array([0.9]), tokens_N2=part.answers.tokens_N2))
 
     def drawing(self, temperature: float) -> Model:
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,10 +153,42 @@ def test_of_two_numbers_the_likelier_one_counts_and_a_judge_about_to_say_somethi
     assert reading_of(Said("2", None, math.nan), 2) == ((1, 0), ""), "where a server gives no probabilities, its text is read"
 
 
+def test_texts_are_ranked_by_how_likely_each_is_to_be_the_first(tmp_path: Path) -> None:
+    def say(prompt: Prompt) -> str:
+        weights = np.exp([INTENSITY[text] for text in shown(prompt)])
+        return " ".join(map(str, 100 * weights[:-1] / weights.sum()))
+
+    for size in (3, 5):
+        speaker = Speaker(say)
+        judge = judge_of(tmp_path / str(size), speaker, "probabilities")
+        assert all(in_order(one) for one in judge.rank(CARE, windows_of(size), TEXTS))
+        assert {prompt.labels for prompt in speaker.asked} == {tuple("12345"[:size])}
+        assert all("supports the value most?" in prompt.messages[0].content for prompt in speaker.asked)
+    assert reading_of(Said("", (0.2, 0.4, 0.4, 0, 0), 0.9), 3) == ((), "undecided"), "two that are as likely have no order"
+    assert reading_of(Said("", (0.2, 0.5, 0.3, 0, 0), 0.9), 3) == ((1, 2, 0), "")
+
+
+def test_what_is_too_long_for_a_judge_is_not_asked_and_lost_and_the_rest_goes_on(tmp_path: Path) -> None:
+    class Short(Speaker):
+        def too_long(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 0) -> set[int]:
+            assert max_new_tokens == 60, "what it is to write must fit too"
+            return {n for n, prompt in enumerate(prompts) if "I give 5 coins." in prompt.messages[0].content}
+
+    speaker = Short(speaking(INTENSITY, sharpness=SURE))
+    judge, windows = judge_of(tmp_path, speaker), windows_of(4)
+    ranked = list(judge.rank(CARE, windows, TEXTS))
+    hit = [one for one in ranked if "t05" in one.window.shown]
+    assert hit
+    assert all((one.places, one.why, one.tries) == ((), "too long", 1) for one in hit)
+    assert all(in_order(one) for one in ranked if one not in hit)
+    assert not any("I give 5 coins." in prompt.messages[0].content for prompt in speaker.asked)
+    assert judge.told() == f"judge a: ranked {48 - len(hit)} of 48 windows; 0 asked again; dropped: {len(hit)} too long"
+
+
 @pytest.mark.parametrize(
     ("windows", "texts", "way", "error", "said"),
     [
-        (windows_of(3), TEXTS, "probabilities", ConfigError, "judge a: probabilities rank windows of two texts only; got one of 3."),
+        (windows_of(6), TEXTS, "probabilities", ConfigError, "judge a: way=probabilities ranks windows of at most 5 texts; got one of 6."),
         (windows_of(3), TEXTS | {"t07": " \n"}, "texts", DataError, "judge a: a text to be ranked must say something; got an empty one, 't07'."),
         (windows_of(3), {k: v for k, v in TEXTS.items() if k != "t07"}, "texts", DataError, "judge a: must be given every text of its windows"),
     ],
@@ -180,7 +213,7 @@ def mean_places(folder: Path, size: int, way: judging.Way, sway: float) -> np.nd
     return np.array([np.mean(places) for places in found.values()])
 
 
-@pytest.mark.parametrize(("size", "way"), [(2, "texts"), (2, "probabilities"), (5, "texts")])
+@pytest.mark.parametrize(("size", "way"), [(2, "texts"), (2, "probabilities"), (5, "texts"), (5, "probabilities")])
 def test_the_scripted_model_ranks_coherently_and_two_of_other_taste_agree(tmp_path: Path, size: int, way: judging.Way) -> None:
     first, second = (mean_places(tmp_path, size, way, sway) for sway in (0.5, 0.9))
     assert spearmanr(first, second).statistic > 0.8
@@ -221,7 +254,7 @@ def test_a_local_model_gives_the_probabilities_of_two_labels(tmp_path: Path) -> 
         assert sum(said.probability[:2]) == pytest.approx(1)
         assert said.probability[2:] == (0, 0, 0)
         assert 0 < said.mass <= 1
-    with pytest.raises(BackendError, match=r"got \d+% of probability on 1 and 2 and 19 more that cannot be read \(20 undecided\)"):
+    with pytest.raises(BackendError, match=r"got \d+% of probability on the numbers of the texts and 19 more that cannot be read \(20 undecided\)"):
         list(judge.rank(CARE, windows_of(2), TEXTS))  # it was never taught to answer so
 
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vat.errors import DataError
-from vat.intensity.ranking import READ, Target, ranking_prompt, read_ranking, words
+from vat.intensity.ranking import READ, Target, ranking_prompt, read_ranking
+from vat.intensity.wording import WORDINGS, words
 
 REPLIES = json.loads((Path(__file__).parent / "golden" / "replies.json").read_text(encoding="utf-8"))
 HONESTY = Target("self_direction", "Deciding for\noneself.")
@@ -89,5 +90,13 @@ def test_a_text_that_says_nothing_is_not_ranked() -> None:
         ranking_prompt(HONESTY, ["I lie.", " \n", "It rains."])
 
 
-def test_the_wording_has_a_version() -> None:
+def test_the_wording_has_a_version_and_as_many_wordings_of_each_question_as_there_may_be() -> None:
     assert isinstance(words()["version"], int)
+    for size, labelled in ((2, False), (2, True), (4, False), (4, True)):
+        asked = [ranking_prompt(HONESTY, ["I lie."] * size, wording=n, labelled=labelled) for n in range(WORDINGS)]
+        assert len({prompt.messages[0].content for prompt in asked}) == WORDINGS
+        assert all(prompt.labels == (tuple("1234"[:size]) if labelled else ()) for prompt in asked)
+        assert all(
+            "Value: self direction\nMeaning: " in prompt.messages[0].content and "[2] I lie." in prompt.messages[0].content for prompt in asked
+        )
+    assert len(words()["rate"]) == WORDINGS

@@ -72,3 +72,13 @@ def test_many_texts_come_back_in_their_order() -> None:
     assert len(ids) == 1300
     for n in (0, 511, 512, 1299):
         np.testing.assert_array_equal(ids[n], whole(TINY, prompts[n]))
+
+
+def test_prompts_that_do_not_fit_are_known_before_they_are_asked() -> None:
+    longest = max(len(whole(TINY, prompt)) for prompt in TALK)
+    long = TALK[0]._replace(messages=(*TALK[0].messages[:2], Message("user", "Mine is a longer story, and it goes on and on.")))
+    prompts = [*TALK[:3], long, *TALK[3:6]]
+    tight = Encoder(TINY, model="m", room=longest + 1, template_options={})
+    assert tight.too_long(prompts) == {3}
+    assert tight.too_long(prompts, max_new_tokens=500) == set(range(7))
+    assert encoder(TINY).too_long(prompts, max_new_tokens=10**6) == set(), "where the context is not known, nothing is known to be too long"

@@ -286,6 +286,25 @@ def test_what_a_server_says_of_one_prompt_is_not_tried_again_and_does_not_touch_
     assert error.retryable
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This model's maximum context length is 4096 tokens. However, you requested 5003 tokens.",  # vLLM
+        "the request exceeds the available context size. try increasing the context size",  # llama.cpp
+        "The input (9000 tokens) is longer than the model's context length (8192 tokens).",  # SGLang
+        "prompt is too long: 210000 tokens > 200000 maximum",
+    ],
+)
+def test_of_a_prompt_that_is_longer_than_the_context_there_are_no_words_and_the_others_are_answered(said):
+    prompts = prompts_of(20)
+    with FaultyServer(lambda question, before: "400" if " 7," in question else None, say=lambda question: said) as server:
+        model = remote(server)
+        texts = model.generate(prompts, max_new_tokens=9)
+        _, error = collected(model.ratings(prompts, max_new_tokens=16))
+    assert texts == ["" if " 7," in question(prompt) else right_answer(question(prompt))[2] for prompt in prompts]
+    assert "must answer every prompt; got none for 1 of 20" in str(error), "a rating that is missing is an error"
+
+
 def test_a_prompt_whose_attempts_are_used_up_is_asked_again_by_the_next_command_alone():
     prompts = prompts_of(40)
     well = threading.Event()

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -256,13 +256,48 @@ def test_an_empty_response_is_missing_and_lost_windows_are_counted(levels: Path,
     scores = pd.read_parquet(levels / "intensity" / "lost" / "scores.parquet")
     assert scores["intensity"].isna().tolist() == [n in (2, 5) for n in range(12)]
     assert scores["windows"].tolist() == [0 if n in (2, 5) else 3 for n in range(12)]
-    assert "3 of 33 windows were lost: 3 prose" in capsys.readouterr().out
+    assert "3 of 33 questions were lost: 3 prose" in capsys.readouterr().out
+
+
+def test_a_rating_needs_no_database_and_its_scores_have_no_intervals(levels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, true = responses_file(tmp_path, 30)
+    table = pd.read_csv(file).assign(value="power", direction=np.sign(true))
+    table.to_csv(file, index=False)
+    judge = Speaker(lambda prompt: re.search(r"level ([+-][\d.]+)", prompt.messages[0].content)[1])  # type: ignore[index]
+    settings = ("values=[power,face]", "evaluator=rating", "name=rated", "vidb=none", f"tracking.root={tmp_path}/fresh")
+    score_responses(intensity_spec(levels, file, *settings, judge=judge))
+    scores = pd.read_parquet(tmp_path / "fresh" / "intensity" / "rated" / "scores.parquet")
+    power = scores[scores["value"] == "power"]
+    assert power["intensity"].tolist() == true.tolist()
+    assert scores["low"].isna().all()
+    assert scores["labelled"].eq("power").all(), "what a response was labelled with stands beside what it was scored on"
+    said = capsys.readouterr().out
+    assert "rated: 30 responses, 2 values, 60 ratings by speaker" in said
+    assert re.search(r"^power +[+-]\d\.\d\d +\[[+-]\d\.\d\d, [+-]\d\.\d\d\] +30 ", said, re.M), said
+
+
+def test_a_response_that_is_longer_than_the_judges_context_is_missing_and_counted(
+    levels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Short(Levels):
+        def too_long(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 0) -> set[int]:
+            return {n for n, prompt in enumerate(prompts) if len(prompt.messages[0].content) > 5000}
+
+    file, _ = responses_file(tmp_path, 6)
+    table = pd.read_csv(file)
+    table.loc[4, "text"] += " And so on." * 500
+    table.to_csv(file, index=False)
+    score_responses(intensity_spec(levels, file, "values=[power]", "name=long", judge=Short(1.0)))
+    scores = pd.read_parquet(levels / "intensity" / "long" / "scores.parquet")
+    assert scores["intensity"].isna().tolist() == [n == 4 for n in range(6)]
+    assert "3 of 18 questions were lost: 3 too long" in capsys.readouterr().out
 
 
 BAD_DATABASE = {
     "value": (("values=[powr]",), "values: must be of theory svt; got 'powr'. Did you mean power?"),
     "values": (("values={a:1}",), "values: must be a list of names, or null for all; got {'a': 1}"),
     "way": (("way=words",), "way: must be "),
+    "large": (("database.size=6", "way=probabilities"), "way=probabilities: ranks windows of at most 5 texts; got database.size=6"),
     "size": (("database.size=1",), "database.size: "),
     "corpus": (("database.corpus=none.csv",), "none.csv"),
     "paper": (("database=paper",), "database.corpus: must be given; got nothing. Add database.corpus=…"),
@@ -313,6 +348,8 @@ def test_scores_that_cannot_be_are_one_line(levels: Path, tmp_path: Path) -> Non
         (file, ("values=[powr]",), "value=powr: must be a value of theory svt; got 'powr'. Did you mean power?"),
         (file, ("values=[face]",), "must hold values of theory svt; got none of 'face'"),
         (file, ("values=[power]", "evaluator.size=200"), "anchors: must be at least 199 for windows of 200; got 96"),
+        (file, ("values=[power]", "evaluator.size=2"), "evaluator.sharpness=null: is estimated from windows that hold two anchors or more"),
+        (file, ("values=[power]", "evaluator.way=probabilities"), "evaluator.way=probabilities: ranks windows of at most 5 texts; got evaluator.size=6"),
         (tmp_path / "empty.csv", ("values=[power]",), "must hold responses in its column text; got none"),
         (tmp_path / "none.csv", ("values=[power]",), "none.csv"),
     )

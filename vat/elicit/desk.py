@@ -97,6 +97,10 @@ class Desk:
         assert all(prompt.labels for prompt in prompts), "without labels it would be asked for words"
         return self._all_of(role, prompts, max_new_tokens, lambda count: None, lambda text: None)
 
+    def too_long(self, role: str, prompts: Sequence[Prompt], *, max_new_tokens: int) -> set[int]:
+        """Rows of prompts that a model cannot take, as far as that is known before it is asked; `max_new_tokens` as of the model."""
+        return self._models[role].too_long(prompts, max_new_tokens=max_new_tokens)
+
     def forget(self, role: str) -> None:
         """What a role has said is on disk, and no longer in memory; whoever asks for it gets it from there."""
         with self._lock:

@@ -14,7 +14,7 @@ from vat.elicit.desk import Desk, Said
 from vat.errors import BackendError, ConfigError, DataError, shown
 from vat.intensity.ranking import Reading, Target, Why, ranking_prompt, read_ranking
 from vat.intensity.windows import Window, reshuffled
-from vat.types import Prompt
+from vat.types import LABELS, Prompt
 
 Way = Literal["texts", "probabilities"]
 TRIES = 3
@@ -24,7 +24,7 @@ UNREADABLE = 20
 BLOCK = 5_000
 """Windows that are asked for together; what a judge said of them then leaves memory."""
 LEAST_MASS = 0.5
-"""Probability on the two numbers, below which a judge was about to say something else."""
+"""Probability on the numbers of the texts, below which a judge was about to say something else."""
 
 
 class Ranked(NamedTuple):
@@ -48,12 +48,13 @@ class Ranked(NamedTuple):
 class RankingJudge:
     """One judge, by its role at the desk (`judge gemma`). Another, or another value, has counts of its own.
 
-    way: `texts` reads what it writes; `probabilities`, for windows of two, takes the number that it is likelier to say next, and reads what it writes
-        where it gives none. max_new_tokens: of a reply.
+    way: `texts` reads what it writes; `probabilities`, for windows of up to five, asks which text comes first and ranks all by how likely each is to
+        be named: under Plackett and Luce's model that is the order of their utilities. Of a judge that gives no probabilities, and is asked for the
+        better of two, what it writes is read. wording: which of ours. max_new_tokens: of a reply.
     """
 
-    def __init__(self, desk: Desk, role: str, *, way: Way, max_new_tokens: int) -> None:
-        self._desk, self.role, self._way, self._max_new_tokens = desk, role, way, max_new_tokens
+    def __init__(self, desk: Desk, role: str, *, way: Way, max_new_tokens: int, wording: int = 0) -> None:
+        self._desk, self.role, self._way, self._wording, self._max_new_tokens = desk, role, way, wording, max_new_tokens
         self.replies: Counter[Why] = Counter()
         """How many replies could be read (""), and how many could not, by reason."""
         self.windows: Counter[Why] = Counter()
@@ -65,14 +66,14 @@ class RankingJudge:
         Args:
             texts: Id → text.
         Raises:
-            ConfigError: Probabilities of windows that hold more than two texts; as the desk.
+            ConfigError: Probabilities of windows that hold more texts than a rating has labels; as the desk.
             DataError: A text that is not there, or empty.
             BackendError: As the desk; a judge of whose first replies none can be read.
         Source: ValueFlow, appendix C.2, step 3 (c). Differs: what cannot be read is asked again and counted.
         """
-        if self._way == "probabilities" and (large := [len(window.shown) for window in windows if len(window.shown) > 2]):
-            rule = f"{self.role}: probabilities rank windows of two texts only; got one of {large[0]}"
-            raise ConfigError(f"{rule}. Let it answer in text, or use windows of two.")
+        if self._way == "probabilities" and (large := [len(window.shown) for window in windows if len(window.shown) > len(LABELS)]):
+            rule = f"{self.role}: way=probabilities ranks windows of at most {len(LABELS)} texts; got one of {large[0]}"
+            raise ConfigError(f"{rule}. Use way=texts, or smaller windows.")
         if missing := {text for window in windows for text in window.shown} - texts.keys():
             raise DataError(f"{self.role}: must be given every text of its windows; got none for {shown(min(missing))}. Check the ids.")
         if empty := {text for window in windows for text in window.shown if not texts[text].strip()}:
@@ -97,11 +98,15 @@ class RankingJudge:
     def _block(self, target: Target, windows: Sequence[Window], texts: Mapping[str, str]) -> list[Ranked]:
         ranked = [Ranked(window, (), "empty", 0) for window in windows]
         for attempt in range(TRIES):
-            missing = [n for n, one in enumerate(ranked) if not one.places and attempt < math.factorial(len(one.window.shown))]
+            missing = [
+                n for n, one in enumerate(ranked)
+                if not one.places and one.why != "too long" and attempt < math.factorial(len(one.window.shown))
+            ]  # fmt: skip
             if not missing:
                 break
             shown_now = [reshuffled(windows[n], attempt) for n in missing]
-            prompts = [ranking_prompt(target, [texts[one] for one in window.shown], labelled=self._way == "probabilities") for window in shown_now]
+            labelled = self._way == "probabilities"
+            prompts = [ranking_prompt(target, [texts[one] for one in window.shown], wording=self._wording, labelled=labelled) for window in shown_now]
             readings = self._readings(prompts, shown_now)
             for n, window, (_, reading) in zip(missing, shown_now, readings, strict=True):
                 ranked[n] = Ranked(window, reading.places, reading.why, attempt + 1)
@@ -112,25 +117,32 @@ class RankingJudge:
         return ranked
 
     def _readings(self, prompts: Sequence[Prompt], windows: Sequence[Window]) -> list[tuple[Said, Reading]]:
+        written = 0 if self._way == "probabilities" else self._max_new_tokens
+        too_long = self._desk.too_long(self.role, prompts, max_new_tokens=written)
+        asked = [prompt for n, prompt in enumerate(prompts) if n not in too_long]
         if self._way == "texts":
-            replies = self._desk.ask(self.role, prompts, max_new_tokens=self._max_new_tokens)
-            said = [Said(reply, None, 0.0) for reply in replies]
+            replies = self._desk.ask(self.role, asked, max_new_tokens=self._max_new_tokens)
+            said = iter([Said(reply, None, 0.0) for reply in replies])
         else:
-            said = self._desk.rate(self.role, prompts, max_new_tokens=self._max_new_tokens)
-        return [(one, reading_of(one, len(window.shown))) for one, window in zip(said, windows, strict=True)]
+            said = iter(self._desk.rate(self.role, asked, max_new_tokens=self._max_new_tokens))
+        readings: list[tuple[Said, Reading]] = []
+        for n, window in enumerate(windows):
+            one = Said("", None, 0.0) if n in too_long else next(said)
+            readings.append((one, Reading((), "too long") if n in too_long else reading_of(one, len(window.shown))))
+        return readings
 
     def _unreadable(self, said: Said) -> BackendError:
-        last = shown(said.text) if said.probability is None else f"{said.mass:.0%} of probability on 1 and 2"
+        last = shown(said.text) if said.probability is None else f"{said.mass:.0%} of probability on the numbers of the texts"
         reasons = ", ".join(f"{count} {why}" for why, count in self.replies.most_common())
         rule = f"{self.role}: must rank texts in the form that it is asked for; got {last} and {self.replies.total() - 1} more that cannot be read"
         return BackendError(f"{rule} ({reasons}). Choose another model for it.")
 
 
 def reading_of(said: Said, size: int) -> Reading:
-    """What a judge said of a window of so many texts; of two labels the likelier one counts, and equally likely ones rank nothing."""
+    """What a judge said of a window of so many texts; of labels the likelier comes first, and where two are equally likely nothing is ranked."""
     if said.probability is None:
         return read_ranking(said.text, size)
-    first, second = said.probability[:2]
-    if not said.mass >= LEAST_MASS or not (first > second or second > first):
+    given = said.probability[:size]
+    if not said.mass >= LEAST_MASS or len(set(given)) < size:
         return Reading((), "undecided")
-    return Reading((0, 1) if first > second else (1, 0))
+    return Reading(tuple(sorted(range(size), key=lambda place: -given[place])))

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from vat.elicit.desk import Desk
 from vat.elicit.wording import said_at_last
-from vat.intensity.ranking import Target, words
+from vat.intensity.ranking import Target
+from vat.intensity.wording import words
 from vat.types import Message, Prompt
 
 TRIES = 3

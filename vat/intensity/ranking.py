@@ -15,19 +15,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
-
-import yaml
+from typing import Literal, NamedTuple
 
 from vat.elicit.refusals import is_refusal
 from vat.elicit.wording import said_at_last
 from vat.errors import DataError
+from vat.intensity.wording import words
 from vat.types import Message, Prompt
 
 Why = Literal[
-    "", "empty", "cut short", "refusal", "prose", "list", "tie", "repeats", "incomplete", "out of range", "another form", "several", "undecided"
+    "", "empty", "cut short", "refusal", "prose", "list", "tie", "repeats", "incomplete", "out of range", "another form", "several", "undecided",
+    "too long",
 ]  # fmt: skip
 READ = 20_000
 """Characters of a reply that are looked at; a ranking in a longer one is none."""
@@ -73,18 +71,19 @@ class Reading(NamedTuple):
     """places: of the texts as shown, from 0, the one that supports most first; empty where nothing was read. why: why not; "" where it was.
 
     Reasons: `list` a numbered list; `tie`, `repeats`, `incomplete`, `out of range` an order that is none; `another form` numbers with other signs;
-    `several` orders, or one that is taken back or turned round; `undecided` equal or hardly any probability.
+    `several` orders, or one that is taken back or turned round; `undecided` equal or hardly any probability; `too long` for the judge, who was not
+    asked.
     """
 
     places: tuple[int, ...]
     why: Why = ""
 
 
-def ranking_prompt(target: Target, texts: Sequence[str], *, labelled: bool = False) -> Prompt:
+def ranking_prompt(target: Target, texts: Sequence[str], *, wording: int = 0, labelled: bool = False) -> Prompt:
     """What a judge is asked about texts in the order in which they are shown.
 
     Args:
-        labelled: The numbers of two texts are labels, for a model that gives their probabilities.
+        labelled: It is asked for the first of them alone, and their numbers are labels, for a model that gives their probabilities.
     Raises:
         DataError: A text without a word.
     Source: ValueFlow, appendix C.2, Box 4. Differs: our wording; no reasons are asked for; one text a line, its white space single.
@@ -92,12 +91,17 @@ def ranking_prompt(target: Target, texts: Sequence[str], *, labelled: bool = Fal
     lines = [" ".join(text.split()) for text in texts]
     if not all(lines):
         raise DataError(f"judge: a text to be ranked must say something; got an empty one, text {lines.index('') + 1} of {len(lines)}. Leave it out.")
-    form = words()["rank" if len(texts) > 2 else "choose"]
+    form = words()[question_of(len(texts), labelled=labelled)][wording]
     shown = "\n".join(f"[{n}] {line}" for n, line in enumerate(lines, 1))
     name = target.name.replace("_", " ")
     order = " > ".join(map(str, [*range(2, len(texts) + 1), 1]))
     asked = form.format(size=len(texts), value=name, definition=" ".join(target.definition.split()), texts=shown, form=order).strip()
-    return Prompt((Message("user", asked),), "", ("1", "2") if labelled else ())
+    return Prompt((Message("user", asked),), "", tuple(map(str, range(1, len(texts) + 1))) if labelled else ())
+
+
+def question_of(size: int, *, labelled: bool) -> str:
+    """Which question of wording.yaml is asked about so many texts."""
+    return "choose" if size == 2 else "first" if labelled else "rank"
 
 
 def read_ranking(reply: str, size: int) -> Reading:
@@ -124,13 +128,6 @@ def read_ranking(reply: str, size: int) -> Reading:
         return _nothing("prose")
     taken_back = any(_takes_back(line, found.places[0] + 1) for line in prose)
     return _nothing("several") if taken_back or len(set(claims.values())) > 1 else found
-
-
-@lru_cache(maxsize=1)
-def words() -> dict[str, Any]:
-    """wording.yaml."""
-    tree: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("wording.yaml").read_text(encoding="utf-8"))
-    return tree
 
 
 def _claim(line: str, size: int) -> Reading | None:

@@ -1,4 +1,4 @@
-"""How a database of value intensities is made, and how responses are scored against one."""
+"""How a database of value intensities is made."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated
 from pydantic import Field
 
 from vat.intensity.calibration import Method
-from vat.intensity.windows import Sampling
 from vat.settings import settings
 
 
@@ -31,18 +30,3 @@ class DatabaseRecipe:
     ridge: Annotated[float, Field(gt=0)]
     flag_at: Annotated[int, Field(ge=1)]
     license: str | None
-
-
-@settings
-class EvaluatorRecipe:
-    """The settings of an evaluation.
-
-    size: of a window, the response included. iterations: windows of each response. sampling: how anchors are drawn. seed: of all draws.
-    sharpness: of the judges; null to estimate it from the order in which they rank the anchors.
-    """
-
-    size: Annotated[int, Field(ge=2)]
-    iterations: Annotated[int, Field(ge=1)]
-    sampling: Sampling
-    seed: Annotated[int, Field(ge=0)]
-    sharpness: Annotated[float, Field(gt=0)] | None

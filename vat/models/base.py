@@ -98,6 +98,14 @@ class Model(ABC):
         What a model thought before it answered stands before the answer, as <think>…</think>; a thought that ran out of tokens stays open.
         """
 
+    def too_long(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 0) -> set[int]:
+        """Rows of prompts that do not fit into its context, as far as that is known without asking anybody; so far none.
+
+        Args:
+            max_new_tokens: Of the text to be written; 0 for a rating.
+        """
+        return set()
+
     def rate(self, prompts: Sequence[Prompt]) -> Answers:
         """All of `ratings`, in the order of the prompts."""
         return gathered(len(prompts), self.ratings(prompts, max_new_tokens=16))

@@ -49,15 +49,7 @@ class Encoder:
         Raises:
             ConfigError: An empty prompt; a chat prompt without a chat template; labels that are not single tokens; a prompt longer than the context.
         """
-        texts = [self._render(prompt) for prompt in prompts]
-        begin = np.array([self._tokenizer.bos_token_id] if prompts[0].text and self._adds_bos else [], dtype=np.int32)
-        labels: list[int] = []
-        if max_new_tokens:
-            whole = self._tokens(texts)
-        else:
-            labels = self._label_tokens(texts[0], prompts[0].labels)
-            whole = [row[:-1] for row in self._tokens([text + prompt.labels[0] for text, prompt in zip(texts, prompts, strict=True)])]
-        ids = [np.concatenate([begin, row]) for row in whole]
+        ids, labels, first = self._ids(prompts, max_new_tokens)
         lengths = [len(row) for row in ids]
         if not all(lengths):
             empty = shown(prompts[lengths.index(0)])
@@ -67,11 +59,31 @@ class Encoder:
             new = f", {max_new_tokens} of them to write" if max_new_tokens else ""
             rule = f"model {self._model}: takes prompts of at most {self._room} tokens"
             raise ConfigError(f"{rule}; got {longest}{new}. Use fewer shots or another model.")
-        return Encoded(ids, labels, texts[0].rfind("<think>") > texts[0].rfind("</think>"))
+        return Encoded(ids, labels, first.rfind("<think>") > first.rfind("</think>"))
+
+    def too_long(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 0) -> set[int]:
+        """Rows of prompts of one form that are longer than the context; none where that is not known. Raises as `encode`."""
+        if self._room is None:
+            return set()
+        ids, _, _ = self._ids(prompts, max_new_tokens)
+        return {row for row, one in enumerate(ids) if len(one) + max_new_tokens > self._room}
 
     def text(self, ids: Sequence[int]) -> str:
         """Token ids → text."""
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+    def _ids(self, prompts: Sequence[Prompt], max_new_tokens: int) -> tuple[list[Ids], list[int], str]:
+        """Tokens of each prompt, the tokens of the labels, and the first prompt as text."""
+        texts = [self._render(prompt) for prompt in prompts]
+        begin = np.array([self._tokenizer.bos_token_id] if prompts[0].text and self._adds_bos else [], dtype=np.int32)
+        labels: list[int] = []
+        if max_new_tokens:
+            whole = self._tokens(texts)
+        else:
+            labels = self._label_tokens(texts[0], prompts[0].labels)
+            whole = [row[:-1] for row in self._tokens([text + prompt.labels[0] for text, prompt in zip(texts, prompts, strict=True)])]
+        ids = [np.concatenate([begin, row]) for row in whole]
+        return ids, labels, texts[0]
 
     def _render(self, prompt: Prompt) -> str:
         if not prompt.messages:

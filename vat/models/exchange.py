@@ -87,7 +87,7 @@ class Exchange:
 
     body_of: row → body of its request.
     read: row and body of a reply → what it says; raises Malformed.
-    who: begins the messages.
+    who: begins the messages. instead: what stands for the answer where a prompt gets none for good, if anything does.
     """
 
     def __init__(
@@ -100,9 +100,10 @@ class Exchange:
         limits: Limits,
         budget: Budget,
         who: str,
+        instead: Callable[[Fault], Reply | None] = lambda fault: None,
     ) -> None:
         self._server, self._waiting, self._count, self._who = server, deque(rows), len(rows), who
-        self._body_of, self._read, self._limits, self._budget = body_of, read, limits, budget
+        self._body_of, self._read, self._limits, self._budget, self._instead = body_of, read, limits, budget, instead
         self._arrived: SimpleQueue[list[tuple[int, Reply]]] = SimpleQueue()
         self._fresh: list[tuple[int, Reply]] = []
         self._answered = self._failed = self._failed_in_a_row = 0
@@ -170,6 +171,9 @@ class Exchange:
             except _TooDear:
                 self._waiting.append(row)
             except Fault as fault:
+                if (reply := self._instead(fault)) is not None:
+                    self._take(row, reply)
+                    continue
                 self._failed, self._failed_in_a_row, self._last = self._failed + 1, self._failed_in_a_row + 1, fault
                 if fault.scope == "server" or self._failed_in_a_row >= self._limits.breaker:
                     raise

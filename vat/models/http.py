@@ -28,6 +28,8 @@ OF_THE_PROMPT = frozenset({400, 413, 422})
 """Status codes that say something about one request and nothing about the next."""
 SPENT = frozenset({"insufficient_quota", "insufficient_balance"})
 """Codes of an error 429 that no waiting mends."""
+TOO_LONG = re.compile(r"context[ _-]?(?:length|size|window)|(?:prompt|input|request) is too long", re.I)
+"""How servers say so; each has words of its own."""
 IDLE_S = 4
 """Connections idle for longer are not used again: common servers hang up after five seconds, and might while we send."""
 
@@ -47,6 +49,11 @@ class Fault(Exception):  # noqa: N818 - it is turned into an error of ours befor
     def __init__(self, kind: Kind, text: str, *, scope: Scope = "again", status: int = 0, wait_s: float | None = None) -> None:
         super().__init__(text)
         self.kind, self.scope, self.status, self.wait_s = kind, scope, status, wait_s
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the server says that the prompt does not fit into the model's context."""
+        return self.scope == "prompt" and bool(TOO_LONG.search(str(self)))
 
     @property
     def told(self) -> str:

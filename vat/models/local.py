@@ -85,6 +85,10 @@ class LocalModel(Model):
         self._device  # noqa: B018 - raises where there is none
         return 0.0, 0.0
 
+    def too_long(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 0) -> set[int]:
+        """By its tokenizer. Raises as `check`."""
+        return self._encoder.too_long(prompts, max_new_tokens=max_new_tokens) if prompts else set()
+
     def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
         """Passes over the tree of what the prompts share (`prefix_tree.py`): no token is computed twice.
 

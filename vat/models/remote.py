@@ -39,6 +39,8 @@ FEWER_LOGPROBS = 5
 FAILURE_HOLDS_S = 60
 """For how long a failed trial stands for the next: the jobs of a sweep need not each find out again."""
 CHECK_RETRIES = 2
+NOTHING_SAID = Reply(None, math.nan, "", (math.nan, math.nan))
+"""To a prompt that is longer than the context, where words are asked for: an answer that is missing. A rating is an error."""
 
 Positive = Annotated[float, Field(gt=0)]
 Price = Annotated[float, Field(ge=0)]
@@ -165,6 +167,7 @@ class RemoteModel(Model):
             limits=Limits(self.concurrency, self.retries, self.breaker, self.time_limit_s),
             budget=Budget(self.max_cost_usd, (prices[0] / 1e6, prices[1] / 1e6), spent=kept.tokens, most=most),
             who=self._who,
+            instead=lambda fault: NOTHING_SAID if fault.too_long and not rated else None,
         )
         try:
             for group in exchange.answers():

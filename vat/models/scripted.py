@@ -48,7 +48,7 @@ class ScriptedModel(Model):
         return 0.0, 0.0
 
     def ratings(self, prompts: Sequence[Prompt], *, max_new_tokens: int, kept: Kept = NOTHING_KEPT) -> Iterator[Answered]:
-        """A bell around the hash's number; of two texts to be ranked, the likelier first. A refusal has mass 0.1.
+        """A bell around the hash's number; of texts to be ranked, how likely each is to come first. A refusal has mass 0.1.
 
         Raises:
             BackendError: A prompt holds the text `fails_on`.
@@ -58,7 +58,7 @@ class ScriptedModel(Model):
             for n, row in enumerate(rows):
                 bell, refuses = self._answer(prompts[row])
                 first = choice(prompts[row])
-                probability_N5[n, : 5 if first is None else 2] = bell if first is None else (first, 1 - first)
+                probability_N5[n, : 5 if first is None else len(first)] = bell if first is None else first
                 mass_N[n] = 0.1 if refuses else 1.0
             yield Answered(rows, answers_of(probability_N5, mass_N))
 

@@ -50,6 +50,8 @@ def written(prompt: Prompt, taste: float = 0.0) -> str | None:
         return json.dumps({field: _proposed(field, luck) for field in re.findall(r"`(\w+)`", found[1])})
     if found := re.search(r"^\{\".*\}$", last.strip().splitlines()[-1]):
         return _judgement(last, found[0], luck)
+    if (value := re.search(r"^Value: (.*)$", last, re.M)) and (text := re.search(r"^(?:Text|Statement): (.*)$", last, re.M)) and "-10" in last:
+        return f"{min(10.0, max(-10.0, 3 * _strength(value[1], text[1]) + luck.gauss(0, 1.5))):.1f}"
     if strengths := _strengths(last):
         noisy = [strength - math.log(luck.expovariate(1.0)) for strength in strengths]  # Gumbel's noise: Plackett and Luce's rankings
         best_first = sorted(range(1, len(noisy) + 1), key=lambda n: -noisy[n - 1])
@@ -63,10 +65,13 @@ def written(prompt: Prompt, taste: float = 0.0) -> str | None:
     return None
 
 
-def choice(prompt: Prompt) -> float | None:
-    """How likely the first of two texts is to be ranked above the second; None for a prompt that asks for something else."""
-    strengths = _strengths(prompt.messages[-1].content) if prompt.messages and len(prompt.labels) == 2 else []
-    return 1 / (1 + math.exp(strengths[1] - strengths[0])) if len(strengths) == 2 else None
+def choice(prompt: Prompt) -> list[float] | None:
+    """How likely each of the texts is to be ranked first; None for a prompt that asks for something else."""
+    strengths = _strengths(prompt.messages[-1].content) if prompt.messages else []
+    if not strengths or len(prompt.labels) != len(strengths):
+        return None
+    weights = [math.exp(strength) for strength in strengths]
+    return [weight / sum(weights) for weight in weights]
 
 
 def _strengths(question: str) -> list[float]:
@@ -74,8 +79,11 @@ def _strengths(question: str) -> list[float]:
     value, texts = re.search(r"^Value: (.*)$", question, re.MULTILINE), re.findall(r"^\[(\d+)\] (.*)$", question, re.MULTILINE)
     if not value or len(texts) < 2 or [number for number, _ in texts] != [str(n) for n in range(1, len(texts) + 1)]:
         return []
-    lucks = [random.Random(hashlib.sha256(json.dumps([value[1], text]).encode()).hexdigest()) for _, text in texts]
-    return [luck.gauss(0, SPREAD) for luck in lucks]
+    return [_strength(value[1], text) for _, text in texts]
+
+
+def _strength(value: str, text: str) -> float:
+    return random.Random(hashlib.sha256(json.dumps([value, text]).encode()).hexdigest()).gauss(0, SPREAD)
 
 
 def _proposed(field: str, luck: random.Random) -> str:

@@ -28,11 +28,12 @@ from vat.elicit.refusals import is_refusal
 from vat.errors import DataError, VatError
 from vat.files import whole_file
 from vat.intensity.bias import recorded
+from vat.intensity.evaluator import Scored
 from vat.programs.align import direction_of, split_of
 from vat.programs.open_answers import said_openly
 from vat.programs.progress import counter
 from vat.programs.rebuild import finished, of_run, state_of, waits
-from vat.programs.scoring import KIND, ROLE, Scored, identity_of, mean_interval, scored, try_out, values_of
+from vat.programs.scoring import KIND, ROLE, identity_of, lost_of, mean_interval, scales_of, scored, told_of_lost, try_out
 from vat.shares import wilson
 from vat.track.dataset_folder import RESULT, DatasetFolder
 from vat.track.job import INTENSITY, Job
@@ -89,19 +90,19 @@ def _run_of(spec: IntensitySpec, runs: Runs, job: Job, name: str) -> _Run:
 def _scored_run(spec: IntensitySpec, run: _Run) -> None:
     theory = spec.theory.load()
     also = getattr(run.spec.strategy, "also", None) or {}
-    values = values_of(spec, theory, spec.values or (run.spec.value, *also))
+    scales = scales_of(spec, theory, spec.values or (run.spec.value, *also))
     label, scenes = f"{run.job.key}-{run.step}", _scenes(run.spec, spec.scenes)
     spec = replace(spec, label=label)
-    windows = 2 * len(scenes) * len(values) * spec.recipe.iterations
-    answers = f"{len(scenes):,} scenes, before and after, {len(values)} values"
-    print(f"{label}: {answers}, {windows:,} windows of {spec.recipe.size} at most, ranked by {spec.judge.label}", flush=True)
+    asked_of = 2 * len(scenes) * len(scales) * spec.recipe.questions
+    answers = f"{len(scenes):,} scenes, before and after, {len(scales)} values"
+    print(f"{label}: {answers}, {asked_of:,} {spec.recipe.told} at most, by {spec.judge.label}", flush=True)
     if spec.dry_run:
         return
     with run.job.held():
         said = _said(spec, run, scenes)
     texts = {f"{n} {when}": text for when in TIMES for n, text in enumerate(said[when])}
     asked = {id_: text for id_, text in texts.items() if text and not is_refusal(text)}
-    identity = identity_of(spec, theory, values, texts) | {"version": VERSION, "question": QUESTION, "job": run.job.key, "step": run.step}
+    identity = identity_of(spec, theory, scales, texts) | {"version": VERSION, "question": QUESTION, "job": run.job.key, "step": run.step}
     label += f"-{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]}"
     folder = DatasetFolder(spec.tracking.folder, label, identity, kind=KIND)
     with folder.held(partial(print, f"{label}: held by another process, waiting for it", flush=True)):
@@ -109,9 +110,9 @@ def _scored_run(spec: IntensitySpec, run: _Run) -> None:
             if not asked:
                 raise DataError(f"run={run.job.key}: must have answers to be ranked; got {len(texts)} refusals or empty ones. Take another model.")
             desk = Desk({ROLE: spec.judge}, folder.answers, limit_usd=spec.max_cost_usd)
-            try_out(folder, desk, next(iter(values.values())), next(iter(asked.values())))
+            try_out(spec, folder, desk, next(iter(scales.values())), next(iter(asked.values())))
             try:
-                found = scored(replace(spec, label=label), folder, desk, values, asked, drawn_as=lambda id_: id_.split()[0])
+                found = scored(replace(spec, label=label), folder, desk, scales, asked, drawn_as=lambda id_: id_.split()[0])
             finally:
                 desk.leave()
             result, by_scene = _result(spec, run, scenes, texts, asked, found)
@@ -173,11 +174,10 @@ def _result(
     for when in TIMES:
         refused = sum(is_refusal(texts[f"{n} {when}"]) for n in range(len(scenes)))
         refusals[when] = [refused / len(scenes), *wilson(refused, len(scenes))]
-    ranked = [one for of_value in found.values() for one in of_value.ranked]
     result = {
-        "job": run.job.key, "step": run.step, "judge": spec.judge.label, "vidb": spec.vidb, **asdict(spec.recipe), "values": values,
-        "refusals": refusals, "answers": len(scenes), "lost_windows": sum(not one.places for one in ranked), "windows": len(ranked),
-        "bias": recorded((one.places for one in ranked), ROLE),
+        "job": run.job.key, "step": run.step, "judge": spec.judge.label, "vidb": spec.vidb, "evaluator": spec.recipe.method, **asdict(spec.recipe),
+        "values": values, "refusals": refusals, "answers": len(scenes), "lost": lost_of(found), "asked": sum(one.asked for one in found.values()),
+        "bias": recorded((places for one in found.values() for places in one.places), ROLE),
         "notes": [
             note for note in dict.fromkeys((spec.judge.capabilities().caveat, run.spec.model.capabilities().caveat)) if note
         ],
@@ -219,6 +219,5 @@ def _told_of(run: _Run, result: Mapping[str, Any], spec: IntensitySpec) -> list[
         lines.append(f"{value:28} {number(one['before'], '+.2f'):>7} {number(one['after'], '+.2f'):>7}  {delta} {one['scenes']:>6.0f}  {sharp}")
     for when, (share, low, high) in result["refusals"].items():
         lines.append(f"refused {when}: {share:.1%} [{low:.1%}, {high:.1%}] of {result['answers']} answers")
-    if result["lost_windows"]:
-        lines.append(f"{result['lost_windows']:,} of {result['windows']:,} windows were lost")
+    lines += told_of_lost(result["lost"], result["asked"])
     return [*lines, *(line for bias in result["bias"] for line in bias["told"]), str(run.job.step_folder(run.step) / INTENSITY), *result["notes"]]

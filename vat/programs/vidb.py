@@ -23,13 +23,15 @@ from vat.intensity.demonstration import demonstration
 from vat.intensity.judging import Ranked, RankingJudge
 from vat.intensity.panel import panel_of
 from vat.intensity.pool import CorpusText, Pool, corpus_texts, seed_pool
-from vat.intensity.ranking import Target, ranking_prompt, words
+from vat.intensity.ranking import Target, ranking_prompt
 from vat.intensity.windows import pool_windows
+from vat.intensity.wording import words
 from vat.programs.progress import counter
 from vat.programs.vidb_result import KIND, OfValue, Setup, doubted_of, finish, told_of, write_anchors
 from vat.theory.base import Theory
 from vat.track.dataset_folder import DatasetFolder
 from vat.track.dataset_run import DatasetRun
+from vat.types import LABELS
 
 VERSION = 1
 """Raised when the same settings give another database than before."""
@@ -77,6 +79,9 @@ def set_up(spec: VidbSpec) -> Setup:
     values = spec.values or theory.values
     if unknown := [value for value in values if value not in theory.values]:
         raise ConfigError(f"values: must be of theory {theory.name}; got {unknown[0]!r}. {choose(unknown[0], theory.values)}")
+    if spec.way == "probabilities" and spec.recipe.size > len(LABELS):
+        rule = f"way=probabilities: ranks windows of at most {len(LABELS)} texts; got database.size={spec.recipe.size}"
+        raise ConfigError(f"{rule}. Use database.size=2, or way=texts.")
     corpus, digest = _corpus(spec)
     pools: dict[str, Pool] = {}
     for value in values:

@@ -17,7 +17,8 @@ from vat.intensity.bias import recorded
 from vat.intensity.database import COLUMNS, Estimated, quality, rows_of, sharpness_of
 from vat.intensity.judging import Ranked
 from vat.intensity.pool import Pool
-from vat.intensity.ranking import words
+from vat.intensity.ranking import question_of
+from vat.intensity.wording import words
 from vat.models.base import Model
 from vat.theory.base import Theory
 from vat.track.dataset_folder import RESULT, DatasetFolder
@@ -127,6 +128,7 @@ def _card(spec: VidbSpec, setup: Setup, result: Mapping[str, Any]) -> str:
         judges += [f"- {name}: {setup.models[f'judge {name}'].label}", *(f"  - {line}" for bias in judge["bias"] for line in bias["told"])]
     panel = ", ".join(setup.models[role].label for role in setup.panel) or "none; nothing was checked for plausibility"
     recipe = spec.recipe
+    question = words()[question_of(recipe.size, labelled=spec.way == "probabilities")][0].strip()
     return "\n".join([
         *(["---", f"license: {recipe.license}", "---", ""] if recipe.license else []),
         f"# {spec.name}", "",
@@ -137,7 +139,7 @@ def _card(spec: VidbSpec, setup: Setup, result: Mapping[str, Any]) -> str:
         "whose sign is that of the label; mean standard error; texts that won, lost all their windows, whose intensities are held by the ridge",
         "alone; groups that no window connects.", "",
         *table, "", "## Judges", "", *judges, "", f"Panel: {panel}. Flagged: {result['flagged']}.", "", "## What judges were asked", "",
-        "```text", words()["choose" if recipe.size == 2 else "rank"].strip(), "```", "", *[f"{note}\n" for note in result["notes"]],
+        "```text", question, "```", "", *[f"{note}\n" for note in result["notes"]],
     ]) + "\n"  # fmt: skip
 
 
