@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 JOB_PARTS = ("theory", "data", "model", "elicit", "strategy")
 """The groups that determine a job."""
 SCALARS = ("value", "direction", "replicate", "sweep")
-_OF_A_POINT = tuple(group for group in GROUPS if group not in ("figure", "recipe", "prompt_search", "database", "evaluator"))
+_OF_A_POINT = tuple(group for group in GROUPS if group not in ("figure", "scores_figure", "recipe", "prompt_search", "database", "evaluator"))
 
 
 @dataclass(frozen=True)
@@ -163,12 +163,16 @@ def read_status(cfg: DictConfig) -> StatusSpec:
 
 @dataclass(frozen=True)
 class ReportSpec:
-    """What the program `report` is to be about: a sweep, runs by id or job, or a condition of MLflow's; and its figures, name → figure."""
+    """What the program `report` is to be about: a sweep, runs by id or job, or a condition of MLflow's; or sets of scores and databases, by name or
+    pattern. And its figures, name → figure, of runs and of scores.
+    """
 
     sweep: str | None
     runs: tuple[str, ...]
     filter: str | None
+    scores: tuple[str, ...]
     figures: dict[str, Figure]
+    scores_figures: dict[str, Figure]
     tracking: Tracking
 
 
@@ -176,12 +180,13 @@ def read_report(cfg: DictConfig) -> ReportSpec:
     """Validate a composed configuration of the program `report`. Raises as `read_measure`."""
     readers: dict[str, Callable[[Any], Any]] = {
         "sweep": partial(text_or_null, "sweep", "mysweep"), "runs": lambda node: run_names(node) if node else (),
-        "filter": partial(text_or_null, "filter", "\"params.model = 'tiny'\""),
+        "filter": partial(text_or_null, "filter", "\"params.model = 'tiny'\""), "scores": partial(file_names, "scores", "[size-*]"),
+        "figure": partial(build_each, "figure"), "scores_figure": partial(build_each, "scores_figure"), "tracking": partial(build, "tracking"),
     }  # fmt: skip
-    parts = read_keys(cfg, readers | {"figure": partial(build_each, "figure"), "tracking": partial(build, "tracking")})
-    spec = ReportSpec(parts["sweep"], parts["runs"], parts["filter"], parts["figure"], parts["tracking"])
-    if sum((spec.sweep is not None, bool(spec.runs), spec.filter is not None)) != 1:
-        raise ConfigError("report: must be about one of sweep, runs and filter; got none, or several. Use sweep=table2.")
+    parts = read_keys(cfg, readers)
+    spec = ReportSpec(figures=parts.pop("figure"), scores_figures=parts.pop("scores_figure"), **parts)
+    if sum((spec.sweep is not None, bool(spec.runs), spec.filter is not None, bool(spec.scores))) != 1:
+        raise ConfigError("report: must be about one of sweep, runs, filter and scores; got none, or several. Use sweep=table2.")
     return spec
 
 

@@ -28,6 +28,7 @@ GROUPS = {
     "cluster": "vat.fanout.cluster.Cluster",
     "tracking": "vat.track.settings.Tracking",
     "figure": "vat.analyse.figures.base.Figure",
+    "scores_figure": "vat.analyse.figures.base.Figure",
     "recipe": "vat.generate.recipe.Recipe",
     "prompt_search": "vat.generate.recipe.SearchSettings",
     "database": "vat.intensity.recipe.DatabaseRecipe",

@@ -349,7 +349,11 @@ def test_scores_that_cannot_be_are_one_line(levels: Path, tmp_path: Path) -> Non
         (file, ("values=[face]",), "must hold values of theory svt; got none of 'face'"),
         (file, ("values=[power]", "evaluator.size=200"), "anchors: must be at least 199 for windows of 200; got 96"),
         (file, ("values=[power]", "evaluator.size=2"), "evaluator.sharpness=null: is estimated from windows that hold two anchors or more"),
-        (file, ("values=[power]", "evaluator.way=probabilities"), "evaluator.way=probabilities: ranks windows of at most 5 texts; got evaluator.size=6"),
+        (
+            file,
+            ("values=[power]", "evaluator.way=probabilities"),
+            "evaluator.way=probabilities: ranks windows of at most 5 texts; got evaluator.size=6",
+        ),
         (tmp_path / "empty.csv", ("values=[power]",), "must hold responses in its column text; got none"),
         (tmp_path / "none.csv", ("values=[power]",), "none.csv"),
     )

@@ -34,13 +34,24 @@ def page_of(
     Args:
         cases: Case studies, a job each, as the program `cases` stores them, with the job's `name`; None to leave the section out.
     """
-    sections = {"summary": "Summary", "tables": tables and "Tables", "figures": figures and "Figures"}
-    contents = [(name, text) for name, text in {**sections, "cases": cases is not None and "Case studies", "made": "How it was made"}.items() if text]
     jobs = int((study.jobs["kind"] == "job").sum())
-    return _template().render(
+    return rendered(
         title=title, subtitle=f"Value alignment tax · {jobs} job{'s' if jobs != 1 else ''} · {study.theory.name}", summary=summary, tables=tables,
-        figures=figures, cases=cases, made=list(how_it_was_made.items()), made_tables=made_tables, contents=contents,
-        notes=[note for note in dict.fromkeys(study.jobs["note"].dropna()) if note], how_to_make_cases="python launch.py -cn cases run=<job>",
+        figures=figures, cases=cases, how_it_was_made=how_it_was_made, made_tables=made_tables,
+        notes=[note for note in dict.fromkeys(study.jobs["note"].dropna()) if note],
+    )  # fmt: skip
+
+
+def rendered(
+    *, title: str, subtitle: str, notes: Sequence[str], summary: Sequence[str], tables: Sequence[Table], figures: Sequence[Drawn],
+    cases: Sequence[Mapping[str, Any]] | None, how_it_was_made: Mapping[str, str], made_tables: Sequence[Table] = (),
+) -> str:  # fmt: skip
+    """The page of whatever was found, with what is to be said wherever its numbers are shown (`notes`); otherwise as `page_of`."""
+    sections = {"summary": summary and "Summary", "tables": tables and "Tables", "figures": figures and "Figures"}
+    contents = [(name, text) for name, text in {**sections, "cases": cases is not None and "Case studies", "made": "How it was made"}.items() if text]
+    return _template().render(
+        title=title, subtitle=subtitle, summary=summary, tables=tables, figures=figures, cases=cases, made=list(how_it_was_made.items()),
+        made_tables=made_tables, contents=contents, notes=notes, how_to_make_cases="python launch.py -cn cases run=<job>",
     )  # fmt: skip
 
 

@@ -55,8 +55,8 @@ class Study:
     numbers: DataFrame
     theory: Theory
     read_states: Callable[[], DataFrame]
-    intensities: DataFrame = field(default_factory=lambda: _table((*STATE, *INTENSITIES, *REFUSALS)))
-    bias: DataFrame = field(default_factory=lambda: _table(BIAS))
+    intensities: DataFrame = field(default_factory=lambda: table_of((*STATE, *INTENSITIES, *REFUSALS)))
+    bias: DataFrame = field(default_factory=lambda: table_of(BIAS))
 
     @cached_property
     def states(self) -> DataFrame:
@@ -184,8 +184,8 @@ def _described(result: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[s
     told = {"name": description["name"], "kind": description["kind"], "note": description["note"], "seconds": result["seconds"]}
     told |= {f"usage.{name}": number for name, number in result.get("usage", {}).items()}
     told |= {f"version.{name}": version for name, version in result.get("versions", {}).items()}
-    told |= {f"measure.{name}": text for name, text in _flat(result.get("measures", {})).items() if not name.endswith(".version")}
-    told |= {f"strategy.{name}": text for name, text in _flat(identity["strategy"]).items() if name not in _OWN_COLUMN}
+    told |= {f"measure.{name}": text for name, text in flat_settings(result.get("measures", {})).items() if not name.endswith(".version")}
+    told |= {f"strategy.{name}": text for name, text in flat_settings(identity["strategy"]).items() if name not in _OWN_COLUMN}
     params = {name: None if value == "" else value for name, value in description["params"].items()}
     return told | params | {"theory_digest": identity["theory"], "data_digest": description["data"][1]}
 
@@ -195,7 +195,7 @@ def _settings(jobs: DataFrame, identities: Mapping[str, Mapping[str, Any]]) -> l
     told: dict[str, list[str]] = {key: [] for key in jobs.index}
     for part, hidden in (("model", set()), ("strategy", _OWN_COLUMN)):
         for _, alike in jobs.groupby(part, sort=False):
-            parts = {key: _flat(identities[key][part]) for key in alike.index}
+            parts = {key: flat_settings(identities[key][part]) for key in alike.index}
             names = sorted({name for of_one in parts.values() for name in of_one} - hidden)
             differing = [name for name in names if len({of_one.get(name, "") for of_one in parts.values()}) > 1]
             for key, of_one in parts.items():
@@ -203,11 +203,11 @@ def _settings(jobs: DataFrame, identities: Mapping[str, Mapping[str, Any]]) -> l
     return [" ".join(told[key]) for key in jobs.index]
 
 
-def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
+def flat_settings(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
     """Settings by their full names, as text."""
     flat: dict[str, str] = {}
     for name, node in tree.items():
-        flat |= _flat(node, f"{above}{name}.") if isinstance(node, Mapping) else {f"{above}{name}": str(node)}
+        flat |= flat_settings(node, f"{above}{name}.") if isinstance(node, Mapping) else {f"{above}{name}": str(node)}
     return flat
 
 
@@ -233,11 +233,12 @@ def _intensities(files: Sequence[tuple[str, int, Path]]) -> tuple[DataFrame, Dat
         of_state = {"job": key, "step": step, **dict(zip(REFUSALS, [*refused, found["answers"]], strict=True))}
         rows += [{**of_state, **{name: {"of": value, **numbers}.get(name) for name in INTENSITIES}} for value, numbers in found["values"].items()]
         bias += bias_rows(f"{key} {step}", found["judge"], found["bias"])
-    table = _table((*STATE, *INTENSITIES, *REFUSALS), rows)
-    return table.astype(dict.fromkeys((*INTENSITIES[1:], *REFUSALS), float)), _table(BIAS, bias)
+    table = table_of((*STATE, *INTENSITIES, *REFUSALS), rows)
+    return table.astype(dict.fromkeys((*INTENSITIES[1:], *REFUSALS), float)), table_of(BIAS, bias)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]] = ()) -> DataFrame:
+def table_of(columns: Sequence[str], rows: Sequence[Mapping[str, Any]] = ()) -> DataFrame:
+    """Rows as a table of these columns, of no rows too."""
     import pandas as pd
 
     return pd.DataFrame(list(rows), columns=list(columns))

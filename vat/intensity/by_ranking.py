@@ -77,7 +77,8 @@ class Ranking(Evaluator):
             ranked.append(result)
             told()
         lost = Counter(str(one.why) for one in ranked if one.why)
-        places = [one.places for one in ranked if one.places]
+        first = {drawn_as(id_): id_ for id_ in reversed(list(responses))}
+        places = [one.places for one in ranked if one.places and first[drawn_as(one.window.focal)] == one.window.focal]
         rankings, sharp = self._as_arrays(scale.anchors, ranked, len(responses)), None
         try:
             sharp = sharpness(rankings)

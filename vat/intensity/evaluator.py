@@ -28,7 +28,8 @@ class Scale(NamedTuple):
 class Scored(NamedTuple):
     """What came of all responses on a value.
 
-    asked: questions; lost: those without an answer that can be read, by reason. places: of each window that was ranked, as in `Ranked`.
+    asked: questions; lost: those without an answer that can be read, by reason. places: of windows that were ranked, as in `Ranked`, one for each
+        order drawn: further responses in the same place of the same order tell little more of a judge's bias.
     found: None where the answers say nothing of the value, and why.
     """
 

@@ -1,4 +1,4 @@
-"""What model=scripted writes when it is asked for scenes, actions, judgements, rankings, or better instructions: text by rule.
+"""What model=scripted writes when it is asked for scenes, actions, judgements, rankings, scores, or better instructions: text by rule.
 
 An instruction is as good as the hints in it that this writer heeds. So a search for instructions has something to find, offline and in seconds. A
 text is as strong for a value as a hash says, so that rankings agree with each other. All of it means nothing.
@@ -35,6 +35,8 @@ HEEDED, OTHERWISE = 0.95, 0.35
 """How often a text has what its instruction hints at, and what it does not."""
 BROKEN = 0.03
 """Share of texts that break a rule."""
+PLAUSIBLE = 6.0
+"""How far a score may be from what it would give itself."""
 SPREAD = 2.0
 """Standard deviation of how strong texts are, where the noise of a ranking is Gumbel's."""
 
@@ -50,8 +52,10 @@ def written(prompt: Prompt, taste: float = 0.0) -> str | None:
         return json.dumps({field: _proposed(field, luck) for field in re.findall(r"`(\w+)`", found[1])})
     if found := re.search(r"^\{\".*\}$", last.strip().splitlines()[-1]):
         return _judgement(last, found[0], luck)
-    if (value := re.search(r"^Value: (.*)$", last, re.M)) and (text := re.search(r"^(?:Text|Statement): (.*)$", last, re.M)) and "-10" in last:
-        return f"{min(10.0, max(-10.0, 3 * _strength(value[1], text[1]) + luck.gauss(0, 1.5))):.1f}"
+    if (value := re.search(r"^Value: (.*)$", last, re.M)) and (text := re.search(r"^(?:Text|Statement): (.*)$", last, re.M)):
+        own = min(10.0, max(-10.0, 3 * _strength(value[1], text[1]) + luck.gauss(0, 1.5)))
+        given = re.search(r"^Score: (.*)$", last, re.M)
+        return str(int(abs(float(given[1]) - own) < PLAUSIBLE)) if given else f"{own:.1f}"
     if strengths := _strengths(last):
         noisy = [strength - math.log(luck.expovariate(1.0)) for strength in strengths]  # Gumbel's noise: Plackett and Luce's rankings
         best_first = sorted(range(1, len(noisy) + 1), key=lambda n: -noisy[n - 1])

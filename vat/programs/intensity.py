@@ -24,7 +24,7 @@ from vat.intensity.bias import recorded
 from vat.intensity.evaluator import Scored
 from vat.programs.run_intensity import score_runs
 from vat.programs.scoring import KIND, ROLE, cells, identity_of, lost_of, mean_interval, scales_of, scored, told_of_lost, try_out
-from vat.theory.base import Theory
+from vat.theory.base import Theory, theory_tree
 from vat.track.dataset_folder import RESULT, DatasetFolder
 from vat.track.dataset_run import DatasetRun
 
@@ -123,7 +123,7 @@ def _result(spec: IntensitySpec, desk: Desk, found: Mapping[str, Scored], theory
     return {
         "values": values, "bias": recorded((places for one in found.values() for places in one.places), ROLE), "lost": lost_of(found),
         "asked": sum(one.asked for one in found.values()), "judge": spec.judge.label, "evaluator": spec.recipe.method, **asdict(spec.recipe),
-        "theory": theory.name, "requests": sum(spent.requests for spent in desk.account().values()), "usd": usd,
+        "theory": theory_tree(theory), "requests": sum(spent.requests for spent in desk.account().values()), "usd": usd,
         "notes": [caveat for caveat in (spec.judge.capabilities().caveat,) if caveat],
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from vat.errors import DataError, choose
 from vat.files import whole_file
 from vat.programs.methods import compared
 from vat.programs.progress import counter
+from vat.programs.scores_report import named_scores, written_of_scores
 from vat.track.experiment import without_password
 from vat.track.runs import Runs
 from vat.track.sweep_run import sweep_tag
@@ -37,11 +39,11 @@ def report(spec: ReportSpec) -> Path:
     """
     spec.tracking.require()
     runs = Runs(spec.tracking, None)
-    study = _chosen(spec, runs)
+    made = partial(written_of_scores, spec, named_scores(spec)) if spec.scores else partial(_written, spec, _chosen(spec, runs))
     folder = spec.tracking.folder / "reports" / _name(spec)
     folder.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as place:  # what was there stays until all of the new is
-        said = _written(spec, study, Path(place) / folder.name)
+        said = made(Path(place) / folder.name)
         shutil.rmtree(folder, ignore_errors=True)
         (Path(place) / folder.name).rename(folder)
     run = runs.keep_report(folder, folder.name, spec.sweep)
@@ -106,6 +108,8 @@ def _cases(spec: ReportSpec, study: Study) -> list[Mapping[str, Any]]:
 def _about(spec: ReportSpec) -> str:
     if spec.sweep:
         return f"sweep={spec.sweep}"
+    if spec.scores:
+        return f"scores=[{','.join(spec.scores)}]"
     return f"runs=[{','.join(spec.runs)}]" if spec.runs else f"filter={spec.filter}"
 
 
@@ -125,4 +129,4 @@ def _name(spec: ReportSpec) -> str:
     """Of the folder: the sweep's where that can be one, else what tells one choice of runs from another."""
     if spec.sweep and re.fullmatch(r"[\w.-]{1,60}", spec.sweep):
         return spec.sweep
-    return hashlib.sha256(repr((spec.sweep, spec.runs, spec.filter)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((spec.sweep, spec.runs, spec.filter, *spec.scores)).encode()).hexdigest()[:16]

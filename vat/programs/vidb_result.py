@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from vat.intensity.pool import Pool
 from vat.intensity.ranking import question_of
 from vat.intensity.wording import words
 from vat.models.base import Model
-from vat.theory.base import Theory
+from vat.theory.base import Theory, theory_tree
 from vat.track.dataset_folder import RESULT, DatasetFolder
 from vat.track.dataset_run import DatasetRun
 
@@ -78,7 +79,8 @@ def _result(spec: VidbSpec, setup: Setup, desk: Desk, made: Mapping[str, OfValue
             value: sharpness_of(setup.pools[value], one.found, [r.ranking for r in one.ranked[role] if r.places]) for value, one in made.items()
         }  # fmt: skip
         judges[role.removeprefix("judge ")] = {
-            "windows": len(ranked), "dropped": dict(Counter(one.why for one in ranked if one.why)), "asked": sum(one.tries for one in ranked),
+            "label": setup.models[role].label, "windows": len(ranked),
+            "dropped": dict(Counter(one.why for one in ranked if one.why)), "asked": sum(one.tries for one in ranked),
             "bias": recorded((one.places for one in ranked), role),
             "sharpness": {value: None if one is None else [round(x, 3) for x in (one.beta, one.low, one.high)] for value, one in sharp.items()},
         }  # fmt: skip
@@ -86,6 +88,7 @@ def _result(spec: VidbSpec, setup: Setup, desk: Desk, made: Mapping[str, OfValue
     usd = sum(spent.usd for spent in account.values())
     notes = [caveat for caveat in dict.fromkeys(model.capabilities().caveat for model in setup.models.values()) if caveat]
     return {
+        "theory": theory_tree(setup.theory), **asdict(spec.recipe),
         "values": values, "judges": judges, "flagged": flagged, "texts": sum(one["texts"] for one in values.values()),
         "requests": sum(spent.requests for spent in account.values()), "usd": _or_none(usd), "notes": notes,
     }  # fmt: skip

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Page
     from pandas import DataFrame
 
+    from vat.analyse.scores import Scores
     from vat.analyse.study import Study
 
 FORMATS = ("pdf", "svg", "png")
@@ -52,9 +53,9 @@ class Figure(ABC):
     beside: ClassVar[float] = 0.8
 
     @abstractmethod
-    def data(self, study: Study) -> DataFrame:
-        """The numbers that are drawn, and no others: one row a mark, its panel's title in the column `panel`, in the order of drawing. No rows:
-        there is nothing to draw.
+    def data(self, study: Any) -> DataFrame:
+        """The numbers that are drawn, and no others, of a `Study`, or of `Scores` where it is a figure of those: one row a mark, its panel's title in
+        the column `panel`, in the order of drawing. No rows: there is nothing to draw.
         """
 
     @abstractmethod
@@ -129,7 +130,7 @@ def dose_of(row: Any) -> str:
     return f"step {row.step}" if row.step else ""
 
 
-def drawn(name: str, figure: Figure, study: Study, look: Look, folder: Path | None = None) -> Drawn:
+def drawn(name: str, figure: Figure, study: Study | Scores, look: Look, folder: Path | None = None) -> Drawn:
     """Draw a figure, and keep it in a folder as PDF, SVG and PNG, a file a page, with its numbers as CSV and parquet."""
     from vat.files import whole_file
 
