@@ -14,7 +14,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tests.models.faulty_server import FaultyServer, _head
@@ -86,8 +86,11 @@ Say = Callable[[str, str, str], str | None]
 class DatasetServer(FaultyServer):
     """Use it as a context; `log` is what it was asked, `most` the most requests that it ever had at once.
 
-    patience_s: how long the client waits. stop_at: after so many answers, each question counted once, `stopped` is set, and `then` called.
+    passing: what first attempts may meet. patience_s: how long the client waits. stop_at: after so many answers, each question counted once,
+    `stopped` is set, and `then` called.
     """
+
+    passing: Sequence[str] = PASSING
 
     def __init__(
         self, faults: Faults = CALM, *, delay_s: float = 0.0, patience_s: float = 60.0, key: str = "", least_tokens: int = 1,
@@ -116,7 +119,7 @@ class DatasetServer(FaultyServer):
         messages, draw, most = body["messages"], body.get("seed", 0), body["max_tokens"]
         key = json.dumps([body["model"], messages, draw]).encode()
         seen = "\n".join(f"{message['role']}: {message['content']}" for message in messages)
-        kind = "trial" if most <= LONGEST_TRIAL else _kind(messages[-1]["content"])
+        kind = self._kind(messages[-1]["content"], most)
         fault = self._refusal(head, body) or self._fault(key, kind)
         before = self._attempts[key]
         self._attempts[key] += 1
@@ -148,6 +151,12 @@ class DatasetServer(FaultyServer):
     def _note(self, asked: Asked) -> None:
         self.log.append(asked._replace(at=time.monotonic()))
 
+    def _kind(self, last: str, most: int) -> str:
+        return "trial" if most <= LONGEST_TRIAL else _kind(last)
+
+    def _written(self, model: str, prompt: Prompt) -> str | None:
+        return written(prompt, _taste(model))
+
     def _fault(self, key: bytes, kind: str) -> str:
         """What keeps a request from its answer."""
         before = self._attempts[key]
@@ -157,12 +166,12 @@ class DatasetServer(FaultyServer):
         if luck.random() < self.shares.stuck:
             return "stuck" if before == 0 else ""
         luck = _luck("passing", key, before)
-        return luck.choice(PASSING) if luck.random() < self.shares.passing else ""
+        return luck.choice(self.passing) if luck.random() < self.shares.passing else ""
 
     def _said(self, model: str, kind: str, messages: list[dict[str, str]], draw: int, key: bytes, before: int) -> tuple[str, str]:
         """What a model says, and what is wrong with it."""
         turns = tuple(Message(message["role"], message["content"]) for message in messages)  # type: ignore[arg-type]
-        text = written(Prompt(turns, "", (), draw), _taste(model)) or "I have nothing to say."
+        text = self._written(model, Prompt(turns, "", (), draw)) or "I have nothing to say."
         if (other := self.speak(model, kind, text)) is not None:
             return other, ""
         luck = _luck("content", key)
@@ -178,6 +187,9 @@ class DatasetServer(FaultyServer):
         whole = json.dumps(document).encode()
         match fault:
             case "dropped":
+                return False
+            case "cut":
+                writer.write(_head(200, len(whole)) + whole[: len(whole) // 2])
                 return False
             case "not json":
                 whole = b"model is warming up, please hold the line"

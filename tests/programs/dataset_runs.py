@@ -1,4 +1,4 @@
-"""Datasets that tests have made: by launch.py, and in this process, against a server of ours; and what lies in their folder."""
+"""Datasets and databases that tests have made: by launch.py, and in this process, against a server of ours; and what lies in their folder."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from hydra import compose, initialize_config_dir
 from pyarrow import parquet
 
 from tests.generate.dataset_server import FIRST, PRICES, SECOND, WRITER, DatasetServer
-from vat.config_texts import read_dataset
+from vat.config_texts import read_dataset, read_vidb
 from vat.programs.dataset import make_dataset
+from vat.programs.vidb import make_database
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-a-key-that-nobody-may-see-0123456789"
@@ -26,6 +27,7 @@ KEY_NAME = "SOME_KEY"
 NAME = "values"
 PLACES = {"model": WRITER, "judges.first": FIRST, "judges.second": SECOND}
 """Where in the configuration each model stands."""
+MODELS = {"judge-first": FIRST, "judge-second": SECOND}
 SEARCH = (
     "data.diagnostic_items=[equality]", "search.trials=2", "search.depth=1", "search.examples=1", "search.finalists=1", "search.fresh=4",
 )  # fmt: skip
@@ -33,7 +35,15 @@ SEARCH = (
 FEW = ("data.countries=[India,Germany]", "data.topics=[Politics,Religion]", "data.scenes_per_pair=1", *SEARCH)
 """4 scenes, 448 actions."""
 
-LOADED = ["vat.programs.dataset", "vat.generate.search", "vat.generate.writers", "mlflow.tracking.client", "pyarrow.parquet", "hydra", "aiohttp"]
+PROGRAMS: dict[str, tuple[str, Callable[[Any], Any], Callable[[Any], object]]] = {
+    "dataset": ("datasets", read_dataset, make_dataset),
+    "vidb": ("vidb", read_vidb, make_database),
+}
+"""By the name of their configuration: in which folder they work, what reads their settings, and the program."""
+LOADED = [
+    "vat.programs.dataset", "vat.generate.search", "vat.generate.writers", "vat.programs.vidb", "mlflow.tracking.client", "pyarrow.parquet", "hydra",
+    "aiohttp", "pandas", "scipy.optimize", "scipy.sparse.linalg",
+]  # fmt: skip
 """What takes seconds to import."""
 
 forked = multiprocessing.get_context("forkserver")
@@ -56,13 +66,15 @@ class Running(NamedTuple):
     wait: Callable[[], int | None]
 
 
-def models_at(server: DatasetServer) -> Iterator[str]:
-    """Overrides: one model writes and two others judge, all of them at a server."""
+def models_at(
+    server: DatasetServer, places: Mapping[str, str] = PLACES, prices: Mapping[str, tuple[float, float]] = PRICES
+) -> Iterator[str]:  # fmt: skip
+    """Overrides: each model at its place, all of them at a server."""
     yield "model=openai"
-    for place, name in PLACES.items():
+    for place, name in places.items():
         if place != "model":
             yield f"+model@{place}=openai"
-        read, wrote = PRICES[name]
+        read, wrote = prices[name]
         settings = {
             "name": name, "base_url": server.url, "api_key_env": KEY_NAME, "timeout_s": server.patience_s,
             "usd_per_million_read": read, "usd_per_million_written": wrote,
@@ -70,9 +82,11 @@ def models_at(server: DatasetServer) -> Iterator[str]:
         yield from (f"{place}.{key}={setting}" for key, setting in settings.items())
 
 
-def launch(root: Path, overrides: Sequence[str], *, said: Path | None = None, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+def launch(
+    root: Path, overrides: Sequence[str], *, program: str = "dataset", said: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     """`python launch.py -cn dataset …` with more in its environment; what it says goes to pipes, or all of it to the end of a file."""
-    command = [sys.executable, str(ROOT / "launch.py"), "-cn", "dataset", f"tracking.root={root}", *overrides]
+    command = [sys.executable, str(ROOT / "launch.py"), "-cn", program, f"tracking.root={root}", *overrides]
     environment = os.environ | {KEY_NAME: KEY} | dict(environment or {})
     if said is None:
         return subprocess.Popen(command, cwd=root.parent, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -80,17 +94,18 @@ def launch(root: Path, overrides: Sequence[str], *, said: Path | None = None, en
         return subprocess.Popen(command, cwd=root.parent, env=environment, stdout=file, stderr=file, text=True)
 
 
-def made(root: Path, overrides: Sequence[str]) -> Path:
+def made(root: Path, overrides: Sequence[str], program: str = "dataset") -> Path:
     """The same but for the process; returns the dataset's folder."""
+    kind, read, make = PROGRAMS[program]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        spec = read_dataset(compose("dataset", [f"tracking.root={root}", *overrides]))
-    make_dataset(spec)
-    return root / "datasets" / spec.name
+        spec = read(compose(program, [f"tracking.root={root}", *overrides]))
+    make(spec)
+    return root / kind / str(spec.name)
 
 
-def in_a_fork(root: Path, overrides: Sequence[str], said: str = "said.txt") -> Running:
+def in_a_fork(root: Path, overrides: Sequence[str], said: str = "said.txt", program: str = "dataset") -> Running:
     """Begin it in a process that has imported everything already."""
-    process = forked.Process(target=_program, args=(root, list(overrides), root.parent / said), daemon=True)
+    process = forked.Process(target=_program, args=(root, list(overrides), root.parent / said, program), daemon=True)
     process.start()
     assert process.pid is not None
 
@@ -101,16 +116,16 @@ def in_a_fork(root: Path, overrides: Sequence[str], said: str = "said.txt") -> R
     return Running(process.pid, process.is_alive, wait)
 
 
-def in_a_process(root: Path, overrides: Sequence[str], said: str = "said.txt") -> Running:
+def in_a_process(root: Path, overrides: Sequence[str], said: str = "said.txt", program: str = "dataset") -> Running:
     """Begin `python launch.py`."""
-    process = launch(root, overrides, said=root.parent / said)
+    process = launch(root, overrides, program=program, said=root.parent / said)
     return Running(process.pid, lambda: process.poll() is None, process.wait)
 
 
-def _program(root: Path, overrides: Sequence[str], said: Path) -> None:
+def _program(root: Path, overrides: Sequence[str], said: Path, program: str) -> None:
     os.environ[KEY_NAME] = KEY
     with said.open("a") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
-        made(root, overrides)
+        made(root, overrides, program)
 
 
 def tables_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -123,10 +138,9 @@ def result_of(folder: Path) -> dict[str, Any]:
     return result
 
 
-def account_of(folder: Path) -> dict[str, Account]:
-    """What the answers that are kept have taken, by model."""
-    by_model = dict.fromkeys(PLACES.values(), Account(0, 0.0, 0.0))
-    models = {"judge-first": FIRST, "judge-second": SECOND}
+def account_of(folder: Path, models: Mapping[str, str] = MODELS) -> dict[str, Account]:
+    """What the answers that are kept have taken, by model. models: by the folder of their role; any other is the writer's."""
+    by_model = dict.fromkeys([WRITER, *models.values()], Account(0, 0.0, 0.0))
     for path in sorted(folder.glob("answers/*/texts/part-*.parquet")):
         model = models.get(path.parts[-3], WRITER)
         table = parquet.read_table(path)

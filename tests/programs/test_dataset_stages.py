@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from vat.generate.plan import OF_SEARCH
 from vat.generate.prompts import read_prompt, words
 from vat.models.scripted import ScriptedModel
 from vat.programs.dataset import make_dataset
+from vat.track.dataset_run import DatasetRun
 from vat.types import Prompt
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -153,6 +155,25 @@ def test_a_finished_dataset_is_told_again_without_a_question(made: Made, monkeyp
     monkeypatch.setattr(ScriptedModel, "texts", lambda *given, **more: pytest.fail("nobody is asked"))
     make_dataset(spec_of(made.root))
     assert "448 of train scenes" in capsys.readouterr().out
+
+
+def test_killed_when_all_is_written_but_the_run_has_not_ended_it_ends_with_the_same_command(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    root = Path(shutil.copytree(made.root, tmp_path / "made"))
+    (root / "datasets" / "values" / "result.json").unlink()
+    client = MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
+    [experiment] = [one for one in client.search_experiments() if one.name == "vat"]
+    with monkeypatch.context() as patch:
+        patch.setattr(DatasetRun, "_end", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            make_dataset(spec_of(root))
+    assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["RUNNING"]
+    make_dataset(spec_of(root))
+    assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["FINISHED"]
 
 
 def test_a_dry_run_tells_what_there_is_to_do_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from tests.elicit.desks import Speaker
 from tests.intensity.simulated import rank
@@ -26,6 +27,7 @@ from vat.intensity.database import COLUMNS
 from vat.models.base import Model
 from vat.programs.intensity import score_responses
 from vat.programs.vidb import make_database
+from vat.track.dataset_run import DatasetRun
 from vat.types import Prompt
 
 ROOT = Path(__file__).parents[2]
@@ -109,9 +111,7 @@ def test_a_database_has_every_text_once_with_its_intensity_and_a_card(tmp_path: 
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "lock"}
     make_database(vidb_spec(root, *SMALL))
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "lock"} == before
-    client = MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
-    [experiment] = [one for one in client.search_experiments() if one.name == "vat"]
-    [run] = client.search_runs([experiment.experiment_id], "tags.`vat.kind` = 'vidb'")
+    run = run_of(root, "vidb")
     assert run.info.status == "FINISHED"
     assert run.data.metrics["power/texts"] == 24
 
@@ -147,6 +147,35 @@ def test_interrupted_at_any_moment_it_ends_with_the_same_file(tmp_path: Path, mo
     make_database(spec(tmp_path / "stopped", Stops(1.0)))
     of = [(tmp_path / name / "vidb" / "anchors" / ANCHORS).read_bytes() for name in ("calm2", "stopped")]
     assert of[0] == of[1]
+
+
+def test_killed_when_all_is_written_but_the_run_has_not_ended_it_ends_with_the_same_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    levels, file = tmp_path / "mlruns", responses_file(tmp_path, 6)[0]
+    settings = ("values=[power]", f"database.corpus={corpus(tmp_path, 20)}", "database.iterations=8")
+    commands = {
+        "vidb": lambda: make_database(vidb_spec(levels, *settings, judge=Levels(1.0))),
+        "intensity": lambda: score_responses(intensity_spec(levels, file, "values=[power]", "name=few", judge=Levels(1.0))),
+    }
+    for kind, command in commands.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(DatasetRun, "_end", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                command()
+        assert run_of(levels, kind).info.status == "RUNNING"
+        command()
+        assert run_of(levels, kind).info.status == "FINISHED"
+
+
+def stopped(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def run_of(root: Path, kind: str) -> Run:
+    """The only one of its kind."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
+    [experiment] = [one for one in client.search_experiments() if one.name == "vat"]
+    [run] = client.search_runs([experiment.experiment_id], f"tags.`vat.kind` = '{kind}'")
+    return run
 
 
 def test_what_a_panel_doubts_goes_to_people_and_comes_back_as_half_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from vat.errors import ConfigError
 from vat.track.dataset_folder import DatasetFolder
 
 IDENTITY = {"language": "English", "tries": 5, "pairs": (("India", "Religion"),)}
+
+
+class Stopped(BaseException):
+    """A process ends here, and does nothing after it."""
+
+
+def stopped(*_: object, **__: object) -> None:
+    raise Stopped
 
 
 def folder(root: Path, **changes: object) -> DatasetFolder:
@@ -57,6 +66,31 @@ def test_what_a_killed_process_has_half_written_goes(tmp_path: Path) -> None:
     draft.write_text("half")
     with folder(tmp_path).held(lambda: None):
         assert not draft.exists()
+
+
+def test_killed_while_it_begins_it_can_begin_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process leaves is a draft of what the dataset is made of, and nothing else that says whose the folder is."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stopped)
+        patch.setattr(Path, "unlink", stopped)
+        with pytest.raises(Stopped), folder(tmp_path).held(lambda: None):
+            raise AssertionError("it has not begun")
+    place = folder(tmp_path).path
+    assert {path.name.rpartition(".")[0] for path in place.iterdir() if path.name != "lock"} == {".identity.json"}
+    folder(tmp_path).check()
+    with folder(tmp_path).held(lambda: None):
+        assert sorted(path.name for path in place.iterdir()) == ["identity.json", "lock"]
+
+
+def test_killed_while_it_forgets_it_is_still_the_same_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with folder(tmp_path).held(lambda: None):
+        folder(tmp_path).keep("prompts/scene.json", {})
+        monkeypatch.setattr(shutil, "rmtree", stopped)
+        with pytest.raises(Stopped):
+            folder(tmp_path).forget()
+    folder(tmp_path).check()
+    with pytest.raises(ConfigError, match="one name is one dataset"):
+        folder(tmp_path, tries=6).check()
 
 
 def test_who_comes_second_says_so_and_waits(tmp_path: Path) -> None:

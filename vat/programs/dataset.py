@@ -23,7 +23,7 @@ from vat.generate.search import Task, searched, steps_of
 from vat.programs.dataset_result import finish, told_of
 from vat.programs.dataset_setup import Setup, set_up
 from vat.programs.progress import counter
-from vat.track.dataset_folder import DatasetFolder
+from vat.track.dataset_folder import RESULT, DatasetFolder
 from vat.track.dataset_run import DatasetRun
 
 SCENE_TOKENS, ACTION_TOKENS = 400, 150
@@ -58,6 +58,7 @@ def make_dataset(spec: DatasetSpec) -> None:
                 finally:
                     work.desk.leave()
                 result = finish(spec, setup, folder, run, work.desk, scenes=made.scenes, actions=made.actions)
+            folder.keep(RESULT, result)  # last, or the run of one that is killed here would be RUNNING for good
         print("\n".join(told_of(folder, result)), flush=True)
 
 

@@ -20,7 +20,7 @@ from vat.generate.prompts import words
 from vat.generate.rules import RULES, unchecked
 from vat.models.base import Model
 from vat.programs.dataset_setup import Setup
-from vat.track.dataset_folder import RESULT, DatasetFolder
+from vat.track.dataset_folder import DatasetFolder
 from vat.track.dataset_run import DatasetRun
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ Z95 = 1.96
 def finish(
     spec: DatasetSpec, setup: Setup, folder: DatasetFolder, run: DatasetRun, desk: Desk, *, scenes: Written, actions: Written
 ) -> dict[str, Any]:  # fmt: skip
-    """Write the dataset and its card, bring MLflow up to date, and leave the result last.
+    """Write the dataset and its card, and bring MLflow up to date; returns the result, to be kept when the run has ended.
 
     Raises:
         DataError: Too little was written for a dataset.
@@ -53,7 +53,6 @@ def finish(
         role.replace(" ", "_"): model.label for role, model in setup.models.items()
     }
     run.show(params, _steps(searches, result), files)
-    folder.keep(RESULT, result)
     return result
 
 

@@ -74,6 +74,7 @@ def score_responses(spec: IntensitySpec) -> None:
                 finally:
                     desk.leave()
                 result = _finish(spec, folder, run, desk, rows, asked, found, theory)
+            folder.keep(RESULT, result)  # last, or the run of one that is killed here would be RUNNING for good
         print("\n".join(_told_of(folder, result)), flush=True)
 
 
@@ -103,7 +104,6 @@ def _finish(
     }
     steps = {0: {f"{value}/{name}": x for value, numbers in result["values"].items() for name, x in numbers.items() if not isinstance(x, str)}}
     run.show(params, steps, [(folder.path / name, None) for name in (f"{SCORES}.parquet", f"{SCORES}.csv", "identity.json")])
-    folder.keep(RESULT, result)
     return result
 
 

@@ -29,7 +29,7 @@ from vat.intensity.wording import words
 from vat.programs.progress import counter
 from vat.programs.vidb_result import KIND, OfValue, Setup, doubted_of, finish, told_of, write_anchors
 from vat.theory.base import Theory
-from vat.track.dataset_folder import DatasetFolder
+from vat.track.dataset_folder import RESULT, DatasetFolder
 from vat.track.dataset_run import DatasetRun
 from vat.types import LABELS
 
@@ -64,6 +64,7 @@ def make_database(spec: VidbSpec) -> None:
                 finally:
                     desk.leave()
                 result = finish(spec, setup, folder, run, desk, made)
+            folder.keep(RESULT, result)  # last, or the run of one that is killed here would be RUNNING for good
         if spec.ratings:
             _adjudicated(spec, folder)
         print("\n".join(told_of(folder, result)), flush=True)

@@ -22,7 +22,7 @@ from vat.intensity.ranking import question_of
 from vat.intensity.wording import words
 from vat.models.base import Model
 from vat.theory.base import Theory, theory_tree
-from vat.track.dataset_folder import RESULT, DatasetFolder
+from vat.track.dataset_folder import DatasetFolder
 from vat.track.dataset_run import DatasetRun
 
 KIND = "vidb"
@@ -49,7 +49,7 @@ class OfValue(NamedTuple):
 
 
 def finish(spec: VidbSpec, setup: Setup, folder: DatasetFolder, run: DatasetRun, desk: Desk, made: Mapping[str, OfValue]) -> dict[str, Any]:
-    """Write the database and its card, bring MLflow up to date, and leave the result last."""
+    """Write the database and its card, and bring MLflow up to date; returns the result, to be kept when the run has ended."""
     rows = [
         row for value, of_value in made.items()
         for row in rows_of(setup.theory.name, value, setup.pools[value], of_value.found, of_value.doubts, flag_at=spec.recipe.flag_at)
@@ -65,7 +65,6 @@ def finish(spec: VidbSpec, setup: Setup, folder: DatasetFolder, run: DatasetRun,
     params = {"database": spec.name, "theory": setup.theory.name} | {role.replace(" ", "_"): model.label for role, model in setup.models.items()}
     steps = {0: {f"{value}/{name}": number for value, numbers in result["values"].items() for name, number in numbers.items()}}
     run.show(params, steps, [*files, (folder.path / ANCHORS, "data")])
-    folder.keep(RESULT, result)
     return result
 
 

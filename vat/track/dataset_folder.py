@@ -70,7 +70,8 @@ class DatasetFolder:
         """Raises a ConfigError if the folder is there and not this dataset's; it then stays as it is."""
         where = f"name={self._name}"
         if not (self.path / IDENTITY).is_file():
-            if any(path.name != "lock" for path in self.path.glob("*")):
+            draft = f".{IDENTITY}."  # of a process that begins at the same time, or was killed when it did
+            if any(path.name != "lock" and not path.name.startswith(draft) for path in self.path.glob("*")):
                 raise ConfigError(f"{where}: must be new, or a dataset of ours; got {self.path} with files of another kind. Use another name.")
             return
         kept = self.json(IDENTITY)
@@ -91,7 +92,7 @@ class DatasetFolder:
 
     def forget(self) -> None:
         """Leave nothing but the lock: the name is free again."""
-        for path in self.path.iterdir():
+        for path in sorted(self.path.iterdir(), key=lambda path: path.name == IDENTITY):  # or what is left would be somebody else's
             if path.is_dir():
                 shutil.rmtree(path)
             elif path.name != "lock":
