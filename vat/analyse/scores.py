@@ -12,7 +12,7 @@ import numpy as np
 
 from vat.analyse.study import BIAS, bias_rows, flat_settings, table_of
 from vat.errors import DataError
-from vat.intensity.instability import ranked_right
+from vat.measure.instability import ranked_right
 from vat.shares import wilson
 from vat.theory.base import Theory, theory_of
 
@@ -75,6 +75,7 @@ class _Set(NamedTuple):
 
     @property
     def kind(self) -> str:
+        """SCORES or DATABASE."""
         return self.folder.parent.name
 
 

@@ -10,7 +10,7 @@ from vat.analyse.scores import DATABASE, SCORES, SETTINGS, Scores
 from vat.analyse.study import each
 from vat.analyse.table import interval, number
 from vat.analyse.tables import Table
-from vat.intensity.instability import Estimate, Resampled, instability, interval_of
+from vat.measure.instability import Estimate, Resampled, instability, interval_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -46,7 +46,7 @@ def sets_table(scores: Scores) -> Table:
 def instability_table(scores: Scores) -> Table | None:
     """One row a number of Table 1, a column a method, and how methods differ on the same responses; None where no responses were scored twice.
 
-    Source: ValueFlow, section 3.2, Table 1. Differs: as `vat.intensity.instability`; differences are paired by response, with intervals.
+    Source: ValueFlow, section 3.2, Table 1. Differs: as `vat.measure.instability`; differences are paired by response, with intervals.
     """
     import pandas as pd
 

@@ -54,8 +54,8 @@ def written(prompt: Prompt, taste: float = 0.0) -> str | None:
         return _judgement(last, found[0], luck)
     if (value := re.search(r"^Value: (.*)$", last, re.M)) and (text := re.search(r"^(?:Text|Statement): (.*)$", last, re.M)):
         own = min(10.0, max(-10.0, 3 * _strength(value[1], text[1]) + luck.gauss(0, 1.5)))
-        given = re.search(r"^Score: (.*)$", last, re.M)
-        return str(int(abs(float(given[1]) - own) < PLAUSIBLE)) if given else f"{own:.1f}"
+        score = re.search(r"^Score: (.*)$", last, re.M)
+        return str(int(abs(float(score[1]) - own) < PLAUSIBLE)) if score else f"{own:.1f}"
     if strengths := _strengths(last):
         noisy = [strength - math.log(luck.expovariate(1.0)) for strength in strengths]  # Gumbel's noise: Plackett and Luce's rankings
         best_first = sorted(range(1, len(noisy) + 1), key=lambda n: -noisy[n - 1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +25,8 @@ from vat.track.dataset_folder import DatasetFolder
 from vat.track.dataset_run import DatasetRun
 
 KIND = "vidb"
+SETTINGS = ("size", "iterations", "calibration", "ridge", "seed")
+"""Of the recipe, that databases of the same texts may differ in."""
 SHEET = "human/flagged.csv"
 
 
@@ -87,7 +88,7 @@ def _result(spec: VidbSpec, setup: Setup, desk: Desk, made: Mapping[str, OfValue
     usd = sum(spent.usd for spent in account.values())
     notes = [caveat for caveat in dict.fromkeys(model.capabilities().caveat for model in setup.models.values()) if caveat]
     return {
-        "theory": theory_tree(setup.theory), **asdict(spec.recipe),
+        "theory": theory_tree(setup.theory), **{name: getattr(spec.recipe, name) for name in SETTINGS},
         "values": values, "judges": judges, "flagged": flagged, "texts": sum(one["texts"] for one in values.values()),
         "requests": sum(spent.requests for spent in account.values()), "usd": _or_none(usd), "notes": notes,
     }  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from vat.intensity.instability import instability, interval_of, ranked_right
+from vat.measure.instability import instability, interval_of, ranked_right
 from vat.types import Floats
 
 NAN = math.nan
