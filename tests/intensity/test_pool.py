@@ -93,3 +93,12 @@ def test_a_row_that_is_none_is_one_line(row: dict[str, object], said: str) -> No
 def test_an_empty_corpus_is_one_line() -> None:
     with pytest.raises(DataError, match=r"^corpus: must hold texts; got none"):
         pool([], 10)
+
+
+def test_a_value_is_known_by_its_name_however_it_is_written() -> None:
+    rows = [
+        CorpusText(f"Text {n}.", "", name, 1, "a") for n, name in enumerate(["Self Direction", "self_direction", " SELF-direction ", "selfdirection"])
+    ]
+    found = seed_pool(rows, theory="svt", value="self_direction", names={"self_direction", "Own goals"}, size=9, seed=0)
+    assert {text.text: text.direction for text in found.texts} == {"Text 0.": 1, "Text 1.": 1, "Text 2.": 1, "Text 3.": 0}
+    assert seed_pool([CorpusText("I go.", "", "own goals", 1, "a")], theory="svt", value="x", names={"Own goals"}, size=9, seed=0).about == 1

@@ -106,6 +106,7 @@ def test_a_database_has_every_text_once_with_its_intensity_and_a_card(tmp_path: 
     assert "| power | 24 | 0 |" in card
     assert "model=scripted answers by a hash" in card
     said = capsys.readouterr().out
+    assert "2 values, 48 texts (48 of them named as about their value), 288 windows of 2" in said
     assert "48 intensities of 2 values; " in said
     assert "ranked the first of two first in" in said
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "lock"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -55,7 +56,7 @@ def seed_pool(corpus: Sequence[CorpusText], *, theory: str, value: str, names: C
     but for their own direction, which makes up for what the value's texts lack on one side.
 
     Args:
-        names: Under which the corpus may know the value: its own, and those of its items.
+        names: Under which the corpus may know the value: its own, and those of its items; case, and what stands between words, do not matter.
     Raises:
         DataError: No text at all.
     Source: ValueFlow, appendix C.2, step 1. Differs: white space does not make a text another; of a text that stands there for and against the value,
@@ -67,10 +68,11 @@ def seed_pool(corpus: Sequence[CorpusText], *, theory: str, value: str, names: C
             of_text.setdefault(clean, []).append(row)
     if not of_text:
         raise DataError("corpus: must hold texts; got none. See the column text.")
+    known = {_plain(name) for name in names}
     own: list[_Candidate] = []
     others: list[_Candidate] = []
     for text, rows in of_text.items():
-        about = [row for row in rows if row.theory in ("", theory) and row.value in names]
+        about = [row for row in rows if row.theory in ("", theory) and _plain(row.value) in known]
         sides = {row.direction for row in about or rows}
         side = sides.pop() if len(sides) == 1 else 0
         found = SeedText(id_of(text), text, side if about else 0, (about or rows)[0].source)
@@ -107,6 +109,10 @@ def corpus_texts(rows: Sequence[dict[str, object]], *, where: str) -> list[Corpu
         named = [str(row[name]).strip() if isinstance(row.get(name), str) else "" for name in ("theory", "value", "source")]
         found.append(CorpusText(text, named[0], named[1], side, named[2] or where))
     return found
+
+
+def _plain(name: str) -> str:
+    return " ".join(re.split(r"[\s_-]+", name.strip().casefold()))
 
 
 class _Candidate(NamedTuple):

@@ -48,7 +48,8 @@ def make_database(spec: VidbSpec) -> None:
     folder = DatasetFolder(spec.tracking.folder, spec.name, setup.identity, kind=KIND)
     folder.check()
     windows = sum(len(pool.texts) for pool in setup.pools.values()) * spec.recipe.iterations * len(setup.judges)
-    size = f"{len(setup.pools)} values, {sum(len(pool.texts) for pool in setup.pools.values()):,} texts, {windows:,} windows of {spec.recipe.size}"
+    texts, about = (sum(counts) for counts in zip(*((len(pool.texts), pool.about) for pool in setup.pools.values()), strict=True))
+    size = f"{len(setup.pools)} values, {texts:,} texts ({about:,} of them named as about their value), {windows:,} windows of {spec.recipe.size}"
     print(f"{spec.name}: {size}, ranked by {', '.join(setup.models[role].label for role in setup.judges)}", flush=True)
     if spec.dry_run:
         return
