@@ -27,7 +27,7 @@ from vat.intensity.ranking import Target, ranking_prompt
 from vat.intensity.windows import pool_windows
 from vat.intensity.wording import words
 from vat.programs.progress import counter
-from vat.programs.vidb_result import KIND, OfValue, Setup, doubted_of, finish, told_of, write_anchors
+from vat.programs.vidb_result import KIND, OfValue, Setup, doubted_of, finish, of_judge, told_of, write_anchors
 from vat.theory.base import Theory
 from vat.track.dataset_folder import RESULT, DatasetFolder
 from vat.track.dataset_run import DatasetRun
@@ -148,7 +148,8 @@ def _made(spec: VidbSpec, setup: Setup, folder: DatasetFolder, desk: Desk, total
                 found = estimated(pool, rankings, method=spec.recipe.calibration, ridge=spec.recipe.ridge)
             except DataError as error:
                 raise DataError(f"{value}: {error}") from error
-            made[value] = OfValue(found, ranked, _doubts(setup, desk, target, pool, found))
+            judges = {role: of_judge(one, pool, found) for role, one in ranked.items()}
+            made[value] = OfValue(found, judges, _doubts(setup, desk, target, pool, found))
     return made
 
 

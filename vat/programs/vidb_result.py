@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from vat.config_texts import VidbSpec
 from vat.elicit.desk import Desk
 from vat.files import whole_file
@@ -18,6 +21,7 @@ from vat.intensity.database import COLUMNS, Estimated, quality, rows_of, sharpne
 from vat.intensity.judging import Ranked
 from vat.intensity.pool import Pool
 from vat.intensity.ranking import question_of
+from vat.intensity.response import Sharpness
 from vat.intensity.wording import words
 from vat.models.base import Model
 from vat.theory.base import Theory, theory_tree
@@ -41,11 +45,22 @@ class Setup(NamedTuple):
     identity: dict[str, object]
 
 
+class OfJudge(NamedTuple):
+    """What is kept in memory of a judge's rankings on a value. place_WK: of the windows that it ranked. dropped: by reason. asked: with what was
+    asked again.
+    """
+
+    place_WK: npt.NDArray[np.int16]
+    dropped: Counter[str]
+    asked: int
+    sharpness: Sharpness | None
+
+
 class OfValue(NamedTuple):
-    """What was made of a value. ranked: judge → its rankings. doubts: id → how many of the panel doubt its intensity."""
+    """What was made of a value. judges: by role. doubts: id → how many of the panel doubt its intensity."""
 
     found: Estimated
-    ranked: dict[str, list[Ranked]]
+    judges: dict[str, OfJudge]
     doubts: dict[str, int]
 
 
@@ -74,15 +89,13 @@ def _result(spec: VidbSpec, setup: Setup, desk: Desk, made: Mapping[str, OfValue
     values = {value: {name: _or_none(x) for name, x in quality(setup.pools[value], one.found)._asdict().items()} for value, one in made.items()}
     judges: dict[str, Any] = {}
     for role in setup.judges:
-        ranked = [one for of_value in made.values() for one in of_value.ranked[role]]
-        sharp = {
-            value: sharpness_of(setup.pools[value], one.found, [r.ranking for r in one.ranked[role] if r.places]) for value, one in made.items()
-        }  # fmt: skip
+        of_values = {value: one.judges[role] for value, one in made.items()}
+        dropped = sum((one.dropped for one in of_values.values()), Counter[str]())
         judges[role.removeprefix("judge ")] = {
-            "label": setup.models[role].label, "windows": len(ranked),
-            "dropped": dict(Counter(one.why for one in ranked if one.why)), "asked": sum(one.tries for one in ranked),
-            "bias": recorded((one.places for one in ranked), role),
-            "sharpness": {value: None if one is None else [round(x, 3) for x in (one.beta, one.low, one.high)] for value, one in sharp.items()},
+            "label": setup.models[role].label, "windows": sum(len(one.place_WK) for one in of_values.values()) + dropped.total(),
+            "dropped": dict(dropped), "asked": sum(one.asked for one in of_values.values()),
+            "bias": recorded((places for one in of_values.values() for places in one.place_WK.tolist()), role),
+            "sharpness": {value: _sharp(one.sharpness) for value, one in of_values.items()},
         }  # fmt: skip
     account = desk.account()
     usd = sum(spent.usd for spent in account.values())
@@ -92,6 +105,18 @@ def _result(spec: VidbSpec, setup: Setup, desk: Desk, made: Mapping[str, OfValue
         "values": values, "judges": judges, "flagged": flagged, "texts": sum(one["texts"] for one in values.values()),
         "requests": sum(spent.requests for spent in account.values()), "usd": _or_none(usd), "notes": notes,
     }  # fmt: skip
+
+
+def of_judge(ranked: Sequence[Ranked], pool: Pool, found: Estimated) -> OfJudge:
+    """What is kept of a judge's rankings."""
+    read = [one for one in ranked if one.places]
+    place_WK = np.array([one.places for one in read], dtype=np.int16)
+    dropped = Counter(str(one.why) for one in ranked if one.why)
+    return OfJudge(place_WK, dropped, sum(one.tries for one in ranked), sharpness_of(pool, found, [one.ranking for one in read]))
+
+
+def _sharp(one: Sharpness | None) -> list[float] | None:
+    return None if one is None else [round(x, 3) for x in (one.beta, one.low, one.high)]
 
 
 def told_of(folder: DatasetFolder, result: Mapping[str, Any]) -> list[str]:
