@@ -134,7 +134,7 @@ def read_intensity(cfg: DictConfig) -> IntensitySpec:
         "scenes": lambda node: None if node is None else whole("scenes", 2, node), "vidb": partial(text, "vidb", "anchors"),
         "theory": partial(build, "theory"),
         "values": _value_names, "judge": partial(build, "model", where="judge"), "evaluator": partial(build, "evaluator"),
-        "name": lambda node: None if node is None else folder_name("name", node), "max_new_tokens": partial(whole, "max_new_tokens", 1),
+        "name": _name_of_scores, "max_new_tokens": partial(whole, "max_new_tokens", 1),
         "max_cost_usd": partial(amount_or_null, "max_cost_usd"), "dry_run": partial(flag, "dry_run"), "tracking": partial(build, "tracking"),
     }  # fmt: skip
     parts = read_keys(cfg, readers)
@@ -142,6 +142,11 @@ def read_intensity(cfg: DictConfig) -> IntensitySpec:
         raise ConfigError("intensity: must be of responses or of runs; got none, or both. Use responses=answers.csv, or run=<id>.")
     label = parts.pop("name") or ("" if parts["responses"] is None else folder_name("name", PurePath(parts["responses"]).stem))
     return IntensitySpec(recipe=parts.pop("evaluator"), label=label, runs=parts.pop("run"), **parts)
+
+
+def _name_of_scores(node: Any) -> str | None:
+    """A slash, as in names of models, is a dash in that of a folder."""
+    return None if node is None else folder_name("name", node.replace("/", "-") if isinstance(node, str) else node)
 
 
 def _value_names(node: Any) -> tuple[str, ...]:
