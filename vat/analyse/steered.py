@@ -25,7 +25,7 @@ def scored(study: Study) -> DataFrame:
     place = {value: n for n, value in enumerate(study.theory.values)}
     found = study.points.merge(study.intensities.sort_values("of", key=lambda of: of.map(place), kind="stable"), on=[*STATE])
     others = study.jobs[[name for name in study.jobs if str(name).startswith(_ALSO)]].notna().sum(axis=1)
-    steered = found["job"].map(others) + 1
+    steered = found["job"].map(others).astype(int) + 1
     found["steered"] = steered.where(found["target"].notna().groupby([found[name] for name in STATE]).transform("any"), 0).astype(int)
     return found.assign(settings=found["settings"].str.replace(_OF_TARGETS, "", regex=True).str.strip())
 

@@ -111,6 +111,8 @@ def _colour(n: int) -> str:
 
 def _label(axes: Axes, rows: DataFrame, reach: float) -> None:
     """The targets of each arrow beyond its tip: the nearest place where it lies on no other label, tip or, if that can be, interval."""
+    from matplotlib.patheffects import withStroke
+
     inch = 2 * reach / _INCHES
     taken = [(row.first_delta, row.second_delta, 0.04 * inch, 0.04 * inch) for row in each(rows)]
     lines = [line for row in each(rows) for line in _cross(row)]
@@ -125,10 +127,11 @@ def _label(axes: Axes, rows: DataFrame, reach: float) -> None:
         clear = [place for place in free if not any(_overlap(place, line) for line in lines)]
         place = (clear or free or places)[0]
         taken.append(place)
-        axes.annotate(
+        text = axes.annotate(
             _asked(row), (x, y), place[:2], ha="center", va="center", fontsize=6.5, color=_colour(n), fontweight="bold",
             arrowprops={"arrowstyle": "-", "color": _colour(n), "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0} if _far(place, x, y, inch) else None,
         )  # fmt: skip
+        text.set_path_effects([withStroke(linewidth=1.6, foreground="white")])
 
 
 def _cross(row: Any) -> list[tuple[float, ...]]:

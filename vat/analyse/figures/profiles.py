@@ -84,7 +84,7 @@ class Profiles(Figure):
             _cell(axes, values.index(row.of) + 0.5, profiles.index(row.profile) + 0.5, row, with_interval=len(values) <= MOST_WITH_INTERVALS)
         axes.set_xlim(0, len(values))
         axes.set_ylim(max(len(profiles), 2), 0)
-        axes.set_xticks(np.arange(len(values)) + 0.5, [plain(value) for value in values], rotation=30, ha="right", rotation_mode="anchor", fontsize=7)
+        axes.set_xticks(np.arange(len(values)) + 0.5, [plain(value) for value in values], rotation=90, fontsize=7)
         axes.set_yticks(np.arange(len(profiles)) + 0.5, [str(n + 1) for n in range(len(profiles))])
         axes.set_ylabel("profile")
         axes.tick_params(length=0)
