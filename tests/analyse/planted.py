@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ import numpy as np
 
 from vat.nodes import build
 from vat.programs.record import About, record
+from vat.shares import wilson
 from vat.theory.file import TheoryFile
-from vat.track.job import Job
+from vat.track.job import INTENSITY, Job
 from vat.types import Judgements, Probe
 
 THEORY = TheoryFile(path="schwartz").load()
@@ -30,6 +33,12 @@ def measures() -> dict[str, Any]:
         name: build("measure", {"_target_": f"vat.measure.standard.{name.title()}Measure", **QUICK, **settings})
         for name, settings in MEASURES.items()
     }
+
+
+@cache
+def bare() -> dict[str, Any]:
+    """The tax alone, as quick as it can be."""
+    return {"tax": build("measure", {"_target_": "vat.measure.standard.TaxMeasure", "n_boot": 99, "seed": 0, "factors": [], "n_perm": 99})}
 
 
 def judged(*, value: str, direction: int, push: float, seed: int, still: tuple[str, ...] = ()) -> tuple[Judgements, Judgements]:
@@ -63,9 +72,10 @@ def judged(*, value: str, direction: int, push: float, seed: int, still: tuple[s
 
 def planted_job(
     root: Path, *, model: str = "m", value: str = "power", direction: int = -1, strategy: str = "steering", shots: int | None = 4,
-    steps: tuple[int, ...] = (0,), replicate: int = 0, push: float = 0.5, still: tuple[str, ...] = (), note: str = "", **other: str
+    steps: tuple[int, ...] = (0,), replicate: int = 0, push: float = 0.5, still: tuple[str, ...] = (), note: str = "",
+    measured: bool = True, **other: Any
 ) -> Job:  # fmt: skip
-    """A finished job in a folder; a training has several steps, each pushed further."""
+    """A finished job in a folder; a training has several steps, each pushed further. Not `measured`: by its tax alone."""
     identity = {
         "program": "align", "theory": THEORY.digest, "data": "0" * 64, "model": {"revision": "r", "name": model}, "elicit": {},
         "strategy": {"strategy": strategy, "shots": shots, **other}, "value": value, "direction": direction, "replicate": replicate,
@@ -76,7 +86,7 @@ def planted_job(
         share = (n + 1) / len(steps)
         seed = 1000 * replicate + len(strategy)
         pre, post = judged(value=value, direction=direction, push=push * share, seed=seed, still=still)
-        numbers[step] = record(job.step_folder(step), About(strategy, value, direction, note, THEORY), pre, post, measures())
+        numbers[step] = record(job.step_folder(step), About(strategy, value, direction, note, THEORY), pre, post, measures() if measured else bare())
     params = {
         "model": model, "theory": "schwartz", "data": "planted", "test_scenes": 48, "strategy": strategy, "elicit.wording": 0, "model_revision": "r",
         "value": value, "direction": direction, "shots": "" if shots is None else shots, "replicate": replicate,
@@ -87,3 +97,37 @@ def planted_job(
         "seconds": 2.5, "rated_s": 1.0, "versions": {"vat": "0.1.0"},
     })  # fmt: skip
     return job
+
+
+def with_intensities(
+    job: Job, deltas: Mapping[str, float | None], targets: Mapping[str, int], *, refused: int = 0, refused_before: int = 1, answers: int = 48
+) -> Job:  # fmt: skip
+    """The job after `-cn intensity run=<job>`: from an intensity of −1 before; each Δ ± 0.5, those before and after ± 1."""
+
+    def told(value: str, delta: float | None) -> dict[str, Any]:
+        middles = {"before": None if delta is None else -1.0, "after": None if delta is None else delta - 1, "delta": delta}
+        reach = {"before": 1.0, "after": 1.0, "delta": 0.5}
+        numbers: dict[str, Any] = {"scenes": 0.0 if delta is None else float(answers - refused), "target": targets.get(value)}
+        for name, middle in middles.items():
+            ends = (None, None) if middle is None else (middle - reach[name], middle + reach[name])
+            numbers |= {name: middle, f"{name}_low": ends[0], f"{name}_high": ends[1]}
+        return numbers
+
+    counts = {"before": refused_before, "after": refused}
+    result = {
+        "values": {value: told(value, delta) for value, delta in deltas.items()}, "answers": answers, "judge": "gemma",
+        "refusals": {when: [count / answers, *wilson(count, answers)] for when, count in counts.items()},
+        "bias": [{"size": 2, "windows": 10, "first": [6, 4]}, {"size": 4, "windows": answers, "first": [answers - 30, 12, 10, 8]}],
+    }  # fmt: skip
+    (job.step_folder(0) / INTENSITY).write_text(json.dumps(result), encoding="utf-8")
+    return job
+
+
+def steered_job(root: Path, targets: Mapping[str, int], deltas: Mapping[str, float | None], *, refused: int = 0, **settings: Any) -> Job:
+    """A job of `intensity_anchor`, about the first of its targets, whose answers were scored."""
+    (value, target), *others = targets.items()
+    job = planted_job(
+        root, value=value, direction=1 if target > 0 else -1, shots=None, measured=False, strength=abs(target), also=dict(others),
+        **({"strategy": "intensity_anchor"} | settings),
+    )  # fmt: skip
+    return with_intensities(job, deltas, targets, refused=refused)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.analyse.planted import APART, TOGETHER, planted_job
+from tests.analyse.planted import APART, TOGETHER, planted_job, steered_job
 from vat.analyse.figures.base import FORMATS, Figure, _pages, drawn
 from vat.analyse.study import Study, study_of
 from vat.analyse.style import CHANCE, Look, styled
@@ -22,6 +22,13 @@ from vat.nodes import build
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("golden")
 FIGURES = sorted(path.stem for path in (ROOT / "conf" / "figure").glob("*.yaml"))
+OF_INTENSITIES = {"steerability", "arrows", "profiles", "refusals", "position_bias"}
+
+
+@pytest.fixture
+def shown(name: str, study: Study, steered: Study) -> Study:
+    """The study that has something to show in the figure of that name."""
+    return steered if name in OF_INTENSITIES else study
 
 
 def figure(name: str, **settings: object) -> Figure:
@@ -37,10 +44,10 @@ def only(study: Study, keep: Callable[[Any], Any]) -> Study:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_the_numbers_drawn_are_those_of_the_golden_table(name: str, study: Study) -> None:
+def test_the_numbers_drawn_are_those_of_the_golden_table(name: str, shown: Study) -> None:
     """tests/analyse/golden: what each figure shows of the planted study, looked at once as pictures. Keys of jobs stand for their places."""
-    found = figure(name).data(study)
-    order = {job: f"job {n}" for n, job in enumerate(study.jobs.index)}
+    found = figure(name).data(shown)
+    order = {job: f"job {n}" for n, job in enumerate(shown.jobs.index)}
     if "job" in found:
         found = found.assign(job=found["job"].map(order))
     golden = pd.read_csv(GOLDEN / f"{name}.csv", dtype=str, keep_default_na=False)
@@ -55,7 +62,11 @@ def test_the_numbers_drawn_are_those_of_the_golden_table(name: str, study: Study
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_page_can_be_read_no_text_lies_on_another_or_outside(name: str, study: Study) -> None:
+def test_a_page_can_be_read_no_text_lies_on_another_or_outside(name: str, shown: Study) -> None:
+    _can_be_read(name, shown)
+
+
+def _can_be_read(name: str, study: Study) -> None:
     with styled():
         for page in _pages(figure(name), figure(name).data(study), Look.of(study)):
             page.canvas.draw()
@@ -103,9 +114,9 @@ def _ticks(axes: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_is_kept_in_every_form_with_its_numbers_and_the_same_bytes_again(name: str, study: Study, tmp_path: Path) -> None:
+def test_a_figure_is_kept_in_every_form_with_its_numbers_and_the_same_bytes_again(name: str, shown: Study, tmp_path: Path) -> None:
     for place in ("a", "b"):
-        drawn(name, figure(name), study, Look.of(study), tmp_path / place)
+        drawn(name, figure(name), shown, Look.of(shown), tmp_path / place)
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert files == sorted([f"{name}.{form}" for form in (*FORMATS, "csv", "parquet")])
     for file in files:
@@ -199,3 +210,64 @@ def test_every_value_has_its_own_place_and_look_whatever_else_is_shown(study: St
     assert len({(look.colour(value), look.marker(value)) for value in study.theory.values}) == 10
     turns = sorted(look.turn(value) for value in study.theory.values)
     assert min(np.diff(turns)) > 0.05
+
+
+def test_one_target_alone_is_drawn_and_a_job_without_a_delta_is_not(tmp_path: Path) -> None:
+    study = study_of(
+        [steered_job(tmp_path, {"power": 2}, {"power": 3.0, "hedonism": 1.0}), steered_job(tmp_path, {"security": 1}, {"security": None})]
+    )
+    found = drawn("steerability", figure("steerability"), study, Look.of(study))
+    assert found.data[["group", "target", "delta"]].to_numpy().tolist() == [["power", 2.0, 3.0]], "hedonism was not steered"
+    assert len(found.pages) == 1
+    assert set(figure("refusals").data(study)["target"].dropna()) == {1, 2}, "who has no Δ may have refused"
+
+
+def test_jobs_of_one_pair_that_ask_the_same_are_one_arrow_whichever_they_are_about(tmp_path: Path) -> None:
+    jobs = [
+        steered_job(tmp_path, {"power": 2, "hedonism": -1}, {"power": 2.0, "hedonism": -1.0}),
+        steered_job(tmp_path, {"hedonism": -1, "power": 2}, {"power": 4.0, "hedonism": -3.0}),
+        steered_job(tmp_path, {"power": 1, "hedonism": 1}, {"power": 1.0, "hedonism": None}),
+    ]
+    [row] = figure("arrows").data(study_of(jobs)).to_dict("records")
+    assert (row["first"], row["second"], row["first_delta"], row["second_delta"], row["n"]) == ("power", "hedonism", 3.0, -2.0, 2)
+    assert (row["first_low"], row["first_high"]) == (1.5, 4.5), "the widest bounds"
+
+
+def test_what_is_refused_before_counts_once_and_not_for_each_job(steered: Study) -> None:
+    found = figure("refusals").data(steered)
+    before = found[(found["panel"] == "m") & found["target"].isna()].iloc[0]
+    assert (before["refusals"], before["answers"], before["jobs"]) == (1, 48, 7)
+    strong = found[(found["panel"] == "m") & (found["target"] == 2)].iloc[0]
+    assert (strong["refusals"], strong["answers"]) == (3 + 3 + 5, 3 * 48)
+
+
+@pytest.mark.parametrize("name", sorted(OF_INTENSITIES))
+def test_thirty_values_and_long_names_can_be_read_and_markup_is_text(name: str, steered: Study) -> None:
+    many = _with_thirty_values(steered)
+    _can_be_read(name, many)
+    for page in drawn(name, figure(name), many, Look.of(many)).pages:
+        assert "<script" not in page
+
+
+def _with_thirty_values(steered: Study) -> Study:
+    """Thirty values with long names, all steered by themselves, three with all others, and each pair of neighbours in all sixteen ways."""
+    values = tuple(f"the_right_to_something_{n}" for n in range(30))
+    model = "<script>Organisation/Model-4B-Instruct-2507"
+    asked: list[dict[str, int]] = [{value: target} for value in values for target in (-2, -1, 1, 2)]
+    asked += [dict(zip(values, (first, -1, *[1] * 28), strict=True)) for first in (-2, 1, 2)]
+    asked += [dict(zip(values[:2], (x, y), strict=True)) for x in (-2, -1, 1, 2) for y in (-2, -1, 1, 2)]
+    job, number, row = steered.jobs.iloc[0].to_dict(), steered.numbers.iloc[[0]], steered.intensities.iloc[0].to_dict()
+    jobs: dict[str, dict[str, Any]] = {}
+    rows = []
+    for n, targets in enumerate(asked):
+        (first, *others), key = targets, f"{n:016x}"
+        jobs[key] = job | {"model": model, "value": first, "settings": ""} | {f"strategy.also.{value}": str(targets[value]) for value in others}
+        rows += [
+            row | {"job": key, "of": value, "target": target, "delta": target, "delta_low": target - 0.5, "delta_high": target + 0.5}
+            for value, target in targets.items()
+        ]  # fmt: skip
+    specs = tuple(steered.theory.specs[0]._replace(name=value, angle=None) for value in values)
+    theory = replace(steered.theory, specs=specs, either_order=(), groups=())
+    numbers = pd.concat([number.assign(job=key) for key in jobs], ignore_index=True)
+    table = pd.DataFrame.from_dict(jobs, orient="index").rename_axis("job")
+    return replace(steered, jobs=table, numbers=numbers, intensities=pd.DataFrame(rows)[list(steered.intensities)], theory=theory)

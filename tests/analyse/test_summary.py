@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
-from vat.analyse.study import Study
+from tests.analyse.planted import planted_job, with_intensities
+from vat.analyse.study import Study, study_of
 from vat.analyse.summary import summary
 from vat.analyse.tables import table2
 
@@ -63,3 +65,16 @@ def test_one_job_alone_is_not_counted(study: Study) -> None:
     shift = (alone.numbers["statistic"] == "shift") & (alone.numbers["value"] == "benevolence")
     moved = replace(alone, numbers=alone.numbers.assign(low=alone.numbers["low"].where(~shift, 0.05), high=alone.numbers["high"].where(~shift, 0.2)))
     assert summary(moved, table2(moved).data)[3].startswith("Besides the target, the mean shift of benevolence is told from 0")
+
+
+def test_intensities_in_words_by_target_or_by_direction_where_there_is_none(steered: Study, tmp_path: Path) -> None:
+    text = summary(steered, table2(steered).data)[-1]
+    assert text.startswith("In open answers the pushed value's intensity moved as asked in all 14 jobs (the 95% interval of Δ lies beyond 0 on that")
+    assert "The largest Δ, +6.00 [+5.50, +6.50], was that of power ↑ of m by intensity_anchor, replicate 1, target +2." in text
+    assert "Of 5 targets for values steered besides, 5 moved as asked." in text
+    jobs = [with_intensities(planted_job(tmp_path, measured=False), {"power": 2.0, "hedonism": 9.0}, {}, refused=12)]
+    alone = study_of(jobs)
+    assert summary(alone, table2(alone).data)[-1] == (
+        "In open answers the pushed value's intensity moved as asked in no job (the 95% interval of Δ lies beyond 0 on that side) and the other "
+        "way in 1. Of the answers 25.0% were refusals, and 2.1% of those before."
+    )

@@ -60,7 +60,7 @@ def test_panels_go_on_on_further_pages_and_no_label_lies_on_another(name: str, m
     browser.js("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     pages = browser.all(f"#figure-{name} svg")
     assert len(pages) == len(drawn_one.pages) == -(-drawn_one.data["panel"].nunique() // drawn_one.figure.panels)
-    for n in sorted({0, len(pages) - 1}):
+    for n in sorted({0, len(pages) - 1}) if pages else ():  # no answers of the only job were scored
         browser.shot(f"many-{name}-{n + 1}-of-{len(pages)}", pages[n])
         texts = browser.texts(pages[n])
         assert overlapping(texts) == []

@@ -84,7 +84,7 @@ def test_a_title_names_few_runs_and_counts_many(names: list[str], title: str, as
 
 
 WRONG = {
-    "nothing": ([], ConfigError, "report: must be about one of sweep, runs and filter; got none, or several"),
+    "nothing": ([], ConfigError, "report: must be about one of sweep, runs, filter and scores; got none, or several"),
     "two": (["sweep=a", "runs=[b]"], ConfigError, "report: must be about one of"),
     "sweep": (["sweep=yours"], DataError, "sweep=yours: must name finished runs of experiment vat; got none"),
     "filter": (["filter='model is tiny'"], DataError, "filter='model is tiny': must be a filter of MLflow; got "),

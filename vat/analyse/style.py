@@ -19,6 +19,11 @@ COLOURS = ("#332288", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#A
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES: tuple[Any, ...] = ("-", "--", ":", "-.")
 APART, TOGETHER = "#2166AC", "#B2182B"  # the ends of RdBu, which differ in lightness from what lies between them
+TARGETS: dict[int, dict[str, Any]] = {
+    -2: {"facecolor": APART, "hatch": "////"}, -1: {"facecolor": "#92C5DE", "hatch": "////"}, 1: {"facecolor": "#F4A582"}, 2: {"facecolor": TOGETHER},
+}  # fmt: skip
+"""Of a bar, by what was asked of a value: strong is dark, away is hatched, so that grey tells them apart as well."""
+HATCHES = ("", "xxxx", "....", "||||", "----")
 CHANCE = "0.45"
 FAINT = 0.35
 FONT = ["DejaVu Sans", "Verdana", "sans-serif"]
@@ -41,11 +46,11 @@ def styled() -> Iterator[None]:
         yield
 
 
-def on_bars(width: float) -> dict[str, Any]:
-    """How a line so many points wide is drawn that lies on bars: edged in white, so that it is seen on dark ones too."""
+def on_bars(width: float, edge: float = 0.7) -> dict[str, Any]:
+    """How a line so many points wide is drawn that lies on bars: edged in white, so that it is seen on dark ones too; thin bars take a thin edge."""
     from matplotlib.patheffects import withStroke
 
-    return {"linewidth": width, "path_effects": [withStroke(linewidth=width + 1.4, foreground="white")]}
+    return {"linewidth": width, "path_effects": [withStroke(linewidth=width + 2 * edge, foreground="white")]}
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,10 @@ class Look:
         n = self.strategies.index(strategy)
         return {"color": COLOURS[(0, 4, 2, 7, 5, 1, 6, 3, 8, 9)[n % 10]], "marker": MARKERS[n % len(MARKERS)]}
 
+    def bar_of_strategy(self, strategy: str) -> dict[str, Any]:
+        """Colour and hatching of a strategy's bars."""
+        return {"facecolor": self.of_strategy(strategy)["color"], "hatch": HATCHES[self.strategies.index(strategy) % len(HATCHES)]}
+
     def turn(self, value: str) -> float:
         """Where a value is on the circle, in radians from the top, clockwise; evenly spaced in the theory's order where it has no circle."""
         return self._turns[value]
@@ -104,3 +113,8 @@ def plain(value: str) -> str:
 def signed(direction: int) -> str:
     """Which way a value was pushed, as an arrow."""
     return "↑" if direction > 0 else "↓"
+
+
+def asked(target: float) -> str:
+    """The intensity that was asked of a value, with its sign."""
+    return f"{target:+.0f}".replace("-", "−")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vat.analyse.steered import scored
 from vat.analyse.study import Study, each
-from vat.analyse.style import plain, signed
+from vat.analyse.style import asked, plain, signed
 from vat.analyse.tables import EFFICIENT, LEVEL, RISKY
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def summary(study: Study, table: DataFrame) -> list[str]:
     Args:
         table: `data` of `table2`.
     """
-    return [text for text in (_steered(study, table), _gained(table), _beyond(table), _moved(study), _marked(table)) if text]
+    return [text for text in (_steered(study, table), _gained(table), _beyond(table), _moved(study), _marked(table), _said(study)) if text]
 
 
 def _steered(study: Study, table: DataFrame) -> str:
@@ -88,6 +89,37 @@ def _marked(table: DataFrame) -> str:
         return ""
     found = _listed([f"{_counted(count, 'job')} {'is' if count == 1 else 'are'} marked {mark}" for mark, count in counts.items() if count])
     return f"{found[0].upper()}{found[1:]}, by the rule below the table."
+
+
+def _said(study: Study) -> str:
+    """Of intensities: each job's last state that was scored; the pushed value is asked for by its target, or by the job's direction."""
+    import numpy as np
+
+    found = scored(study)
+    found = found[found["step"] == found.groupby("job")["step"].transform("max")]
+    if not len(found):
+        return ""
+    pushed = found["of"] == found["value"]
+    side = np.sign(found["target"].where(found["target"].notna(), found["direction"].where(pushed)))
+    asked_for = found.assign(side=side, nearest=np.minimum(side * found["delta_low"], side * found["delta_high"]))
+    asked_for = asked_for.assign(as_asked=asked_for["nearest"] > 0, against=np.maximum(side * found["delta_low"], side * found["delta_high"]) < 0)
+    own, besides = (asked_for[which & asked_for["side"].notna() & asked_for["delta"].notna()] for which in (pushed, ~pushed))
+    told = []
+    if len(own):
+        text = f"In open answers the pushed value's intensity moved as asked{_in(int(own['as_asked'].sum()), len(own))} (the 95% interval of Δ lies "
+        against = int(own["against"].sum())
+        told.append(text + "beyond 0 on that side)" + (f" and the other way in {against}." if against else "."))
+        if own["as_asked"].any():
+            best = own[own["as_asked"]].iloc[int((own["side"] * own["delta"])[own["as_asked"]].argmax())]
+            target = f", target {asked(best['target'])}" if best["target"] == best["target"] else ""
+            delta = f"{best['delta']:+.2f} [{best['delta_low']:+.2f}, {best['delta_high']:+.2f}]"
+            told.append(f"Δ was {delta}." if len(own) == 1 else f"The largest Δ, {delta}, was that of {_named(best)}{target}.")
+    if len(besides):
+        told.append(f"Of {_counted(len(besides), 'target')} for values steered besides, {int(besides['as_asked'].sum())} moved as asked.")
+    states = found.drop_duplicates("job")
+    after = float((states["refused"] * states["answers"]).sum() / states["answers"].sum())
+    told.append(f"Of the answers {after:.1%} were refusals, and {states['refused_before'].mean():.1%} of those before.")
+    return " ".join(told)
 
 
 def _named(row: Any) -> str:

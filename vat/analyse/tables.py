@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 LEVEL = 0.05
-LEFT = {"model", "value", "strategy", "with", "first", "second", "mark", "job", "dimension"}
+LEFT = {"model", "value", "of", "strategy", "with", "first", "second", "mark", "job", "dimension"}
 """Columns of words."""
 EFFICIENT, RISKY = "efficient", "risky"
 RULE = (
@@ -56,7 +56,7 @@ def table2(study: Study) -> Table:
     efficient = (table["gain_low"] > 0) & (table["nvat_q"] >= LEVEL)
     risky = (table["gain_high"] < 0) | ((table["nvat_q"] < LEVEL) & (table["gini_p"] < LEVEL))
     table["mark"] = np.select([risky, efficient], [RISKY, EFFICIENT], default="")
-    shown = _columns(
+    shown = as_shown(
         table,
         {
             "gain": lambda row: f"{number(row.gain, '+.3f')} {interval(row.gain_low, row.gain_high, '+.3f')}",
@@ -99,7 +99,7 @@ def robustness(study: Study) -> Table:
 
         return said
 
-    shown = _columns(
+    shown = as_shown(
         table,
         {
             "nvat of 80%": lambda row: f"{number(row.subsample)} ± {number(row.subsample_std)}", "by chance": lambda row: number(row.chance),
@@ -123,7 +123,7 @@ def jobs_table(study: Study) -> Table:
     told = {"took": lambda row: f"{row.seconds:.0f} s"} | {
         name.replace("_", " "): (lambda row, name=name: number(getattr(row, name), ",.6g")) for name in usage.values()
     }
-    shown = _columns(table, told)
+    shown = as_shown(table, told)
     return Table("jobs", "Jobs", "What each job took; a job's files are in MLflow and in mlruns/jobs/<job>.", table, shown)
 
 
@@ -133,8 +133,8 @@ def _last(study: Study) -> DataFrame:
     return points[[*CELL, "shots", "replicate"]].copy()
 
 
-def _columns(table: DataFrame, forms: dict[str, Callable[[Any], str]]) -> DataFrame:
-    """What each row is of, then its numbers as people read them, then its job."""
+def as_shown(table: DataFrame, forms: dict[str, Callable[[Any], str]]) -> DataFrame:
+    """Rows by job: what each is of, then its numbers as people read them, then its job."""
     import pandas as pd
 
     def column(form: Callable[[Any], str]) -> list[str]:

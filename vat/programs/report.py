@@ -14,6 +14,7 @@ from typing import Any
 from vat.analyse.cases import stored_cases
 from vat.analyse.figures.base import Drawn, drawn
 from vat.analyse.graph import write_graphs
+from vat.analyse.intensity_tables import intensity_tables
 from vat.analyse.page import how_it_was_made, page_of
 from vat.analyse.study import Study, saved_study, study_of
 from vat.analyse.style import Look
@@ -55,7 +56,7 @@ def report(spec: ReportSpec) -> Path:
 def _written(spec: ReportSpec, study: Study, folder: Path) -> list[str]:
     """Write all files of a report; returns what is worth saying of it."""
     methods = compared(study)
-    main, *others = tables = [table2(study), *methods.tables, robustness(study)]
+    main, *others = tables = [table2(study), *methods.tables, robustness(study), *intensity_tables(study)]
     in_the_end = jobs_table(study)
     for table in (*tables, in_the_end):
         write(table, folder / "tables")

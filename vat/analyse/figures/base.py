@@ -113,6 +113,17 @@ def over_replicates(rows: DataFrame, *by: str) -> DataFrame:
     return grouped.agg(**told, replicates=("replicate", "nunique"), **how)
 
 
+def split_panels(rows: DataFrame, by: Sequence[str], most: int) -> DataFrame:
+    """A panel with more than `most` groups, told apart by the columns `by`, goes on in others, which share them evenly."""
+    import pandas as pd
+
+    group = rows.groupby(["panel", *by], sort=False, dropna=False).ngroup()
+    place = group.groupby(rows["panel"], sort=False).transform(lambda groups: pd.factorize(groups)[0])
+    count = place.groupby(rows["panel"], sort=False).transform("max") + 1
+    part = place // -(-count // -(-count // most))
+    return rows.assign(panel=[panel if not n else f"{panel} ({n + 1})" for panel, n in zip(rows["panel"], part, strict=True)])
+
+
 def few_doses(rows: DataFrame, cell: Sequence[str] = CELL) -> DataFrame:
     """Rows of the first, the middle and the last dose of each cell: more lines than that hide each other."""
 

@@ -33,7 +33,7 @@ class PositionBias(Figure):
         "first place alone. Of a judge with several sets of windows of one size the largest counts: they may show the same orders again. Orders "
         "are drawn at random, so that a judge without bias stands on the line whatever the texts are."
     )
-    needs: ClassVar[str] = "rankings by a judge: -cn intensity run=… of a job, -cn intensity, or -cn vidb"
+    needs: ClassVar[str] = "a job with answers that a judge has ranked (-cn intensity run=…), or scores by ranking"
     size: ClassVar[tuple[float, float]] = (3.6, 2.6)
     beside: ClassVar[float] = 1.5
 

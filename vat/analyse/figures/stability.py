@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from vat.analyse.figures.base import Figure, dose_of, of_method, over_replicates, tip
+from vat.analyse.figures.base import Figure, dose_of, of_method, over_replicates, split_panels, tip
 from vat.analyse.study import each
 from vat.analyse.style import CHANCE, Look, on_bars, plain, signed
 from vat.settings import settings
@@ -77,11 +77,7 @@ def paneled(rows: DataFrame, most: int = ROWS) -> DataFrame:
     of_a_dose = ["panel", "value", "direction", "dose"]
     for by in (of_a_dose, ["panel"]):  # those of a dose beside each other, and those of a panel, in the order in which they came
         rows = rows.iloc[rows.groupby(by, sort=False).ngroup().argsort(kind="stable")].reset_index(drop=True)
-    place = (~rows.duplicated(of_a_dose)).groupby(rows["panel"], sort=False).cumsum() - 1
-    count = place.groupby(rows["panel"], sort=False).transform("max") + 1
-    part = place // -(-count // -(-count // most))
-    rows["panel"] = [panel if not n else f"{panel} ({n + 1})" for panel, n in zip(rows["panel"], part, strict=True)]
-    return rows
+    return split_panels(rows, of_a_dose[1:], most)
 
 
 def label_rows(axes: Axes, rows: DataFrame) -> None:
