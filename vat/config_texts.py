@@ -105,12 +105,13 @@ def read_vidb(cfg: DictConfig) -> VidbSpec:
 class IntensitySpec:
     """What the program `intensity` is to score, by a judge, among the texts of a database, named or by its folder.
 
-    responses: a file; or runs: what the models of these say before and after, in so many scenes (None for all), each in so many tokens.
+    responses: a file; or runs, or those of a sweep: what their models say before and after, in so many scenes (None for all), each in so many tokens.
     values: none for all of the theory, or for those that a run pushes. label: the name under which the scores of a file are kept.
     """
 
     responses: str | None
     runs: tuple[str, ...]
+    sweep: str | None
     step: int | None
     scenes: int | None
     answer_tokens: int
@@ -130,6 +131,7 @@ def read_intensity(cfg: DictConfig) -> IntensitySpec:
     """Validate a composed configuration of the program `intensity`. Raises as `vat.config.read_measure`."""
     readers: dict[str, Callable[[Any], Any]] = {
         "responses": partial(text_or_null, "responses", "answers.csv"), "run": lambda node: run_names(node) if node else (),
+        "sweep": partial(text_or_null, "sweep", "steerability"),
         "step": lambda node: None if node is None else whole("step", 0, node), "answer_tokens": partial(whole, "answer_tokens", 1),
         "scenes": lambda node: None if node is None else whole("scenes", 2, node), "vidb": partial(text, "vidb", "anchors"),
         "theory": partial(build, "theory"),
@@ -138,8 +140,9 @@ def read_intensity(cfg: DictConfig) -> IntensitySpec:
         "max_cost_usd": partial(amount_or_null, "max_cost_usd"), "dry_run": partial(flag, "dry_run"), "tracking": partial(build, "tracking"),
     }  # fmt: skip
     parts = read_keys(cfg, readers)
-    if (parts["responses"] is None) == (not parts["run"]):
-        raise ConfigError("intensity: must be of responses or of runs; got none, or both. Use responses=answers.csv, or run=<id>.")
+    if sum((parts["responses"] is not None, bool(parts["run"]), parts["sweep"] is not None)) != 1:
+        rule = "intensity: must be of responses, of runs or of a sweep; got none, or several"
+        raise ConfigError(f"{rule}. Use responses=answers.csv, run=<id>, or sweep=steerability.")
     label = parts.pop("name") or ("" if parts["responses"] is None else folder_name("name", PurePath(parts["responses"]).stem))
     return IntensitySpec(recipe=parts.pop("evaluator"), label=label, runs=parts.pop("run"), **parts)
 

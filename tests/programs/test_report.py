@@ -12,6 +12,7 @@ from hydra import compose as composed
 from hydra import initialize_config_dir
 from mlflow import MlflowClient
 
+from tests.analyse.planted import with_intensities
 from vat.config import AlignSpec, ReportSpec, read, read_report
 from vat.errors import ConfigError, DataError
 from vat.fanout.sweep import run_points
@@ -76,6 +77,17 @@ def test_runs_are_named_by_job_or_run_and_each_choice_has_a_folder_of_its_own(as
     folders = [report(asked(f"runs=['{name}']")) for name in (key, run.info.run_id)]
     assert len(set(folders)) == 2
     assert {tuple(pd.read_csv(folder / "tables" / "table2.csv")["job"]) for folder in folders} == {(key,)}
+
+
+def test_intensities_of_a_job_are_tables_and_words_of_its_page_and_what_figures_need_is_said(asked: Callable[..., ReportSpec], root: Path) -> None:
+    job = with_intensities(job_of(point(root, "value=power")), {"power": -3.0}, {})
+    folder = report(asked(f"runs=[{job.key}]", "figure=[steerability,arrows]"))
+    assert pd.read_csv(folder / "tables" / "intensities.csv")["delta"].tolist() == [-3]
+    assert not (folder / "tables" / "steerability.csv").exists(), "nothing was asked of the value"
+    page = (folder / "index.html").read_text()
+    assert 'table id="intensities"' in page
+    assert "In open answers the pushed value" in page
+    assert "Not drawn: it needs a job with two steered values" in page
 
 
 @pytest.mark.parametrize(("names", "title"), [(["a", "b"], "Runs a, b"), ([*"abcd"], "4 runs")])

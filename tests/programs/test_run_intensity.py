@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from vat.analyse.study import saved_study, study_of
 from vat.config import AlignSpec
 from vat.config_texts import IntensitySpec
 from vat.errors import DataError
+from vat.fanout.sweep import run_points
 from vat.models.scripted import ScriptedModel
 from vat.programs.align import align, baseline_of, job_of
 from vat.programs.intensity import score_responses
@@ -126,6 +128,26 @@ def test_asked_again_nothing_is_answered_or_ranked_twice_and_the_other_values_ca
     assert path.read_bytes() == before
     score_responses(of_run(run, "values=[power,hedonism]"))
     assert set(json.loads(path.read_text())["values"]) == {"power", "hedonism"}
+
+
+@pytest.mark.usefixtures("spoken")
+def test_all_runs_of_a_sweep_are_scored_and_what_their_model_says_before_is_asked_once(
+    run: AlignSpec, compose: Callable[..., AlignSpec], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    down = compose("strategy=intensity_anchor", "direction=-1", *FEW)
+    assert not any(row.get("failed") for row in run_points([run, down], sweep="both"))
+    asked: list[str] = []
+    said = ScriptedModel._said
+    monkeypatch.setattr(ScriptedModel, "_said", lambda self, prompt: asked.append(prompt.messages[0].content) or said(self, prompt))
+    score_responses(replace(of_run(run), runs=(), sweep="both"))
+    openly = Counter(text for text in asked if text.rstrip().endswith("What I do:"))
+    assert sum(OPENING not in text for text in openly) == sum(OPENING in text for text in openly) / 2 > 5
+    assert set(openly.values()) == {1}
+    for one, sign in ((run, 1), (down, -1)):
+        found = json.loads((job_of(one).step_folder(0) / "intensity.json").read_text())["values"]["power"]
+        assert found["target"] == 2 * sign
+    with pytest.raises(DataError, match=r"^sweep=bith: must name a sweep with finished jobs; got none\. Did you mean both\?"):
+        score_responses(replace(of_run(run), runs=(), sweep="bith"))
 
 
 @pytest.mark.usefixtures("spoken")

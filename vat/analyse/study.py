@@ -32,6 +32,8 @@ _OWN_COLUMN = {"strategy", "shots"}
 """What of a strategy's settings jobs have as parameters."""
 INTENSITIES = ("of", "target", *(f"{name}{end}" for name in ("before", "after", "delta") for end in ("", "_low", "_high")), "scenes")
 REFUSALS = ("refused", "refused_low", "refused_high", "refused_before", "refused_before_low", "refused_before_high", "answers")
+SCORED_BY = ("judge", "vidb", "evaluator", "size", "iterations", "sampling", "way", "wording", "sharpness")
+"""In which states must agree whose intensities are compared."""
 BIAS = ("source", "judge", "size", "windows", "place", "first")
 FILES = ("jobs.parquet", "numbers.parquet", "states.parquet", "intensities.parquet", "bias.parquet", "theory.json")
 
@@ -222,17 +224,27 @@ def _require_alike(jobs: DataFrame) -> None:
 
 
 def _intensities(files: Sequence[tuple[str, int, Path]]) -> tuple[DataFrame, DataFrame]:
-    """What rankings of open answers say of the states that have some, and of their judges."""
+    """What rankings of open answers say of the states that have some, and of their judges.
+
+    Raises:
+        DataError: They were not scored alike.
+    """
     rows: list[dict[str, Any]] = []
     bias: list[dict[str, Any]] = []
+    scored_by: dict[str, str] = {}
     for key, step, folder in files:
         if not (path := folder / INTENSITY).is_file():
             continue
         found = json.loads(path.read_text(encoding="utf-8"))
+        scored_by.setdefault(", ".join(f"{name} {found[name]}" for name in SCORED_BY if found.get(name) is not None), key)
         refused = [share for when in ("after", "before") for share in found["refusals"][when]]
         of_state = {"job": key, "step": step, **dict(zip(REFUSALS, [*refused, found["answers"]], strict=True))}
         rows += [{**of_state, **{name: {"of": value, **numbers}.get(name) for name in INTENSITIES}} for value, numbers in found["values"].items()]
         bias += bias_rows(f"{key} {step}", found["judge"], found["bias"])
+    if len(scored_by) > 1:
+        (one, first), (another, other) = list(scored_by.items())[:2]
+        rule = "report: intensities that are compared must be scored alike"
+        raise DataError(f"{rule}; got {one} in {first} and {another} in {other}. Score one of them again: -cn intensity run=…")
     table = table_of((*STATE, *INTENSITIES, *REFUSALS), rows)
     return table.astype(dict.fromkeys((*INTENSITIES[1:], *REFUSALS), float)), table_of(BIAS, bias)
 

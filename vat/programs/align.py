@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 from vat import __version__
 from vat.align.base import Resources, State, Task
@@ -31,6 +31,7 @@ from vat.track.job import CONFIG, Job
 from vat.track.runs import Description, Runs
 from vat.types import Judgements, Shot
 
+Spec = TypeVar("Spec", bound=JobSpec)
 TRAINING = "training"
 """The folder of a job that belongs to its strategy."""
 
@@ -75,7 +76,7 @@ def direction_of(spec: JobSpec) -> int:
     return spec.direction or spec.theory.load().spec(spec.value).direction
 
 
-def baseline_of(spec: AlignSpec) -> AlignSpec:
+def baseline_of(spec: Spec) -> Spec:
     """The job that measures the state before: same model, data and elicitation, nothing done to it."""
     return replace(spec, strategy=Baseline(), value="", direction=None, replicate=0)
 

@@ -42,10 +42,9 @@ def score_responses(spec: IntensitySpec) -> None:
         ConfigError, DataError: Settings, responses or a database that cannot be; other scores of this name.
         BackendError: The judge cannot be asked, or would cost too much; what was done is kept.
     """
-    if spec.runs:
+    if spec.responses is None:
         score_runs(spec)
         return
-    assert spec.responses is not None
     theory = spec.theory.load()
     rows = [row for _, row in read_table(Path(spec.responses), ("text",))]
     texts = {f"response {n}": str(row["text"] or "").strip() for n, row in enumerate(rows)}

@@ -25,11 +25,11 @@ from vat.data.open_question import VERSION as QUESTION
 from vat.data.open_question import open_prompt
 from vat.elicit.desk import Desk
 from vat.elicit.refusals import is_refusal
-from vat.errors import DataError, VatError
+from vat.errors import DataError, VatError, choose
 from vat.files import whole_file
 from vat.intensity.bias import recorded
 from vat.intensity.evaluator import Scored
-from vat.programs.align import direction_of, split_of
+from vat.programs.align import baseline_of, direction_of, job_of, split_of
 from vat.programs.open_answers import said_openly
 from vat.programs.progress import counter
 from vat.programs.rebuild import finished, of_run, state_of, waits
@@ -38,6 +38,7 @@ from vat.shares import wilson
 from vat.track.dataset_folder import RESULT, DatasetFolder
 from vat.track.job import INTENSITY, Job
 from vat.track.runs import Runs
+from vat.track.sweep_run import sweep_tag
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -69,7 +70,7 @@ def score_runs(spec: IntensitySpec) -> None:
     found, faults = [], []
     spec.tracking.require()
     runs = Runs(spec.tracking, None)
-    for name in spec.runs:
+    for name in spec.runs or _of_sweep(runs, spec.sweep):
         try:
             job = runs.job_of(name)
             with job.held(waits(name)):
@@ -80,6 +81,15 @@ def score_runs(spec: IntensitySpec) -> None:
         raise DataError("\n".join(dict.fromkeys(faults)))
     for run in found:
         _scored_run(spec, run)
+
+
+def _of_sweep(runs: Runs, sweep: str | None) -> list[str]:
+    """Its jobs."""
+    assert sweep is not None
+    if found := [job.key for job in runs.jobs_where(f"tags.`{sweep_tag(sweep)}` = '1'", where=f"sweep={sweep}")]:
+        return found
+    there = runs.sweeps()
+    raise DataError(f"sweep={sweep}: must name a sweep with finished jobs; got none. {choose(sweep, there) if there else 'Launch one.'}")
 
 
 def _run_of(spec: IntensitySpec, runs: Runs, job: Job, name: str) -> _Run:
@@ -98,8 +108,7 @@ def _scored_run(spec: IntensitySpec, run: _Run) -> None:
     print(f"{label}: {answers}, {asked_of:,} {spec.recipe.told} at most, by {spec.judge.label}", flush=True)
     if spec.dry_run:
         return
-    with run.job.held():
-        said = _said(spec, run, scenes)
+    said = _said(spec, run, scenes)
     texts = {f"{n} {when}": text for when in TIMES for n, text in enumerate(said[when])}
     asked = {id_: text for id_, text in texts.items() if text and not is_refusal(text)}
     identity = identity_of(spec, theory, scales, texts) | {"version": VERSION, "question": QUESTION, "job": run.job.key, "step": run.step}
@@ -132,18 +141,24 @@ def _scenes(spec: JobSpec, count: int | None) -> list[str]:
 
 
 def _said(spec: IntensitySpec, run: _Run, scenes: Sequence[str]) -> dict[str, list[str]]:
-    """What the model says before and after. The model before is asked first, and makes room for one that was trained."""
+    """What the model says before and after. The model before is asked first, and makes room for one that was trained; what it says belongs to the
+    baseline, which other jobs have in common with this one.
+    """
+    baseline = job_of(baseline_of(run.spec))
+    first = baseline if baseline.is_done else run.job  # a job that came from an MLflow may have come without it
     question, state = run.spec.elicit.question(run.spec.theory.load()), run.state
     with ExitStack() as after, counter(f"{spec.label} · answers", 2 * len(scenes), unit="answers", folder=run.job.folder) as progress:
         ask = partial(said_openly, max_new_tokens=spec.answer_tokens, progress=progress)
-        store = run.job.answers(f"open-before-{spec.answer_tokens}")
-        before = ask(run.spec.model, [open_prompt(scene, (), question) for scene in scenes], store=store)
+        with first.held(waits(first.key)):
+            store = first.answers(f"open-before-{spec.answer_tokens}")
+            before = ask(run.spec.model, [open_prompt(scene, (), question) for scene in scenes], store=store)
         if state.model is not run.spec.model:
             run.spec.model.unload()
             after.callback(state.model.unload)  # an adapter would stay on the model before
-        store = run.job.answers(f"open-step-{run.step:06d}-{spec.answer_tokens}")
         prompts = [open_prompt(scene, state.shots, question, state.preamble) for scene in scenes]
-        return {"before": before, "after": ask(state.model, prompts, store=store)}
+        with run.job.held(waits(run.job.key)):
+            store = run.job.answers(f"open-step-{run.step:06d}-{spec.answer_tokens}")
+            return {"before": before, "after": ask(state.model, prompts, store=store)}
 
 
 def _result(

@@ -122,7 +122,7 @@ class Runs:
             raise DataError(f"run={name}: must be a finished run or job {where}; got none of that id. Take one from a closing table or from MLflow.")
         return job
 
-    def jobs_where(self, condition: str) -> list[Job]:
+    def jobs_where(self, condition: str, *, where: str = "report") -> list[Job]:
         """The jobs, baselines apart, of the runs that meet a condition of MLflow's; what is not on this machine is fetched.
 
         Raises:
@@ -140,7 +140,7 @@ class Runs:
             raise DataError(f"{rule}. Write it as \"params.model = 'tiny'\".") from error
         unfinished = [run.info.run_name for run in found if run.info.status != "FINISHED"]
         if unfinished:
-            rule = f"report: must be about finished runs; got {len(unfinished)} of {len(found)} that are not, as {unfinished[0]}"
+            rule = f"{where}: must be about finished runs; got {len(unfinished)} of {len(found)} that are not, as {unfinished[0]}"
             without = _typed(f"{condition} and attributes.status = 'FINISHED'")
             raise DataError(f"{rule}. Launch their sweep again, or leave them out: {without}")
         self._known |= {run.data.tags[KEY]: run for run in found}
