@@ -89,7 +89,9 @@ def test_a_runs_answers_before_and_after_give_a_delta_and_refusals_are_counted_a
     [shown] = [one for one in client.search_runs(["1"]) if one.data.tags.get("vat.job_key") == job.key]
     assert shown.data.metrics["intensity_delta/power"] == pytest.approx(found["delta"])
     assert shown.data.metrics["refusal_rate"] == result["refusals"]["after"][0]
-    assert {"gain", "shift/power", "intensity_delta_low/power"} <= set(shown.data.metrics), "gain, shifts and intensity of one run"
+    assert {"gain", "shift/power", "intensity_delta_low/power", "judge/windows_of_6/place_6_first"} <= set(shown.data.metrics), (
+        "gain, shifts and intensity of one run"
+    )
     said = capsys.readouterr().out
     assert re.search(r"^power +-\d\.\d\d +\+\d\.\d\d +\+\d\.\d\d \[\+", said, re.M), said
 

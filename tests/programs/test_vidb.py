@@ -115,6 +115,7 @@ def test_a_database_has_every_text_once_with_its_intensity_and_a_card(tmp_path: 
     run = run_of(root, "vidb")
     assert run.info.status == "FINISHED"
     assert run.data.metrics["power/texts"] == 24
+    assert run.data.metrics["first/windows_of_2/place_1_first"] + run.data.metrics["first/windows_of_2/place_2_first"] == pytest.approx(1)
 
 
 def test_intensities_are_recovered(levels: Path) -> None:

@@ -10,7 +10,7 @@ Shapes: W windows, K places.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,6 +82,11 @@ def recorded(rankings: Iterable[Sequence[int]], judge: str) -> list[dict[str, An
         {"size": one.size, "windows": one.windows, "first": [round(share.share * one.windows) for share in one.first], "told": one.told(judge)}
         for one in position_bias(rankings)
     ]
+
+
+def shown_in_runs(found: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """What was recorded, as metrics: of windows of each size and each place, the share of windows in which its text came first."""
+    return {f"windows_of_{one['size']}/place_{place}_first": first / one["windows"] for one in found for place, first in enumerate(one["first"], 1)}
 
 
 def position_bias(rankings: Iterable[Sequence[int]]) -> list[PositionBias]:

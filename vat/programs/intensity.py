@@ -20,7 +20,7 @@ from vat.data.schema import read_table
 from vat.elicit.desk import Desk
 from vat.errors import DataError
 from vat.files import whole_file
-from vat.intensity.bias import recorded
+from vat.intensity.bias import recorded, shown_in_runs
 from vat.intensity.evaluator import Scored
 from vat.programs.run_intensity import score_runs
 from vat.programs.scoring import KIND, ROLE, cells, identity_of, lost_of, mean_interval, scales_of, scored, told_of_lost, try_out
@@ -102,6 +102,7 @@ def _finish(
         **asdict(spec.recipe),
     }
     steps = {0: {f"{value}/{name}": x for value, numbers in result["values"].items() for name, x in numbers.items() if not isinstance(x, str)}}
+    steps[0] |= shown_in_runs(result["bias"])
     run.show(params, steps, [(folder.path / name, None) for name in (f"{SCORES}.parquet", f"{SCORES}.csv", "identity.json")])
     return result
 

@@ -27,7 +27,7 @@ from vat.elicit.desk import Desk
 from vat.elicit.refusals import is_refusal
 from vat.errors import DataError, VatError, choose
 from vat.files import whole_file
-from vat.intensity.bias import recorded
+from vat.intensity.bias import recorded, shown_in_runs
 from vat.intensity.evaluator import Scored
 from vat.programs.align import baseline_of, direction_of, job_of, split_of
 from vat.programs.open_answers import said_openly
@@ -214,10 +214,11 @@ def _publish(run: _Run, result: Mapping[str, Any], folder: DatasetFolder) -> Non
 
 
 def metrics_of(result: Mapping[str, Any]) -> dict[str, float]:
-    """Of a run: Δ with its interval and what it is between, for each value, and how many refuse."""
+    """Of a run: Δ with its interval and what it is between, for each value, how many refuse, and the judge's bias by position."""
     named = {"before": "intensity_before", "after": "intensity", "delta": "intensity_delta", "delta_low": "intensity_delta_low"}
     named |= {"delta_high": "intensity_delta_high", "sharpness": "judge_sharpness"}
     found = {f"{long}/{value}": one[short] for value, one in result["values"].items() for short, long in named.items() if one.get(short) is not None}
+    found |= {f"judge/{name}": share for name, share in shown_in_runs(result["bias"]).items()}
     return found | {"refusal_rate": result["refusals"]["after"][0], "refusal_rate_before": result["refusals"]["before"][0]}
 
 

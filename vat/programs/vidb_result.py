@@ -16,7 +16,7 @@ from vat.elicit.desk import Desk
 from vat.files import whole_file
 from vat.intensity.adjudication import Doubted, write_sheet
 from vat.intensity.anchors import ANCHORS
-from vat.intensity.bias import recorded
+from vat.intensity.bias import recorded, shown_in_runs
 from vat.intensity.database import COLUMNS, Estimated, quality, rows_of, sharpness_of
 from vat.intensity.judging import Ranked
 from vat.intensity.pool import Pool
@@ -80,6 +80,8 @@ def finish(spec: VidbSpec, setup: Setup, folder: DatasetFolder, run: DatasetRun,
     files: list[tuple[Path, str | None]] = [(folder.path / name, None) for name in ("README.md", "identity.json")]
     params = {"database": spec.name, "theory": setup.theory.name} | {role.replace(" ", "_"): model.label for role, model in setup.models.items()}
     steps = {0: {f"{value}/{name}": number for value, numbers in result["values"].items() for name, number in numbers.items()}}
+    for name, judge in result["judges"].items():
+        steps[0] |= {f"{name}/{metric}": share for metric, share in shown_in_runs(judge["bias"]).items()}
     run.show(params, steps, [*files, (folder.path / ANCHORS, "data")])
     return result
 
