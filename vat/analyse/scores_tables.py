@@ -23,14 +23,14 @@ WORDS = {
 
 
 def sets_table(scores: Scores) -> Table:
-    """One row a set: what it is of, what was lost, how often it is right where texts are labelled."""
+    """One row a set: what it is of, in which settings it differs, what was lost, how often it is right where texts are labelled."""
     import pandas as pd
 
     table = scores.sets.copy()
 
     shown = pd.DataFrame({
         "name": table["name"], "kind": table["kind"].map({SCORES: "scores", DATABASE: "database"}), "judge": table["judge"],
-        **{name: [_plain(x) for x in table[name]] for name in SETTINGS if table[name].notna().any()},
+        **{name: [_plain(x) for x in table[name]] for name in SETTINGS if table[name].nunique() > 1},
         "asked": [f"{x:,.0f}" for x in table["asked"]], "lost": [f"{x:,.0f}" for x in table["lost"]],
         "signs as labelled": [_share(row.sign_right, row.sign_low, row.sign_high) for row in each(table)],
         "pairs in the order of labels": [_share(row.ranked_right, row.ranked_low, row.ranked_high) for row in each(table)],

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 LEVEL = 0.05
-LEFT = {"model", "value", "of", "strategy", "with", "first", "second", "mark", "job", "dimension"}
+LEFT = {
+    "model", "value", "of", "strategy", "with", "first", "second", "mark", "job", "dimension", "name", "kind", "judge", "evaluator", "calibration", "number",
+}  # fmt: skip
 """Columns of words."""
 EFFICIENT, RISKY = "efficient", "risky"
 RULE = (
