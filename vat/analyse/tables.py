@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 LEFT = {
-    "model", "value", "of", "strategy", "with", "first", "second", "mark", "job", "dimension", "name", "kind", "judge", "evaluator", "calibration", "number",
+    "model", "value", "of", "strategy", "with", "first", "second", "mark", "job", "dimension", "name", "kind", "judge", "evaluator",
+    "calibration", "number",
 }  # fmt: skip
 """Columns of words."""
 EFFICIENT, RISKY = "efficient", "risky"
