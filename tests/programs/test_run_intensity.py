@@ -20,6 +20,7 @@ from vat.config import AlignSpec
 from vat.config_texts import IntensitySpec
 from vat.errors import DataError
 from vat.fanout.sweep import run_points
+from vat.measure.gain import mean_interval
 from vat.models.scripted import ScriptedModel
 from vat.programs.align import align, baseline_of, job_of
 from vat.programs.intensity import score_responses
@@ -83,7 +84,9 @@ def test_a_runs_answers_before_and_after_give_a_delta_and_refusals_are_counted_a
     assert result["refusals"]["after"][0] == sum(refused) / len(refused)
     assert result["refusals"]["before"][0] == 0
     assert scenes["power after"].isna().tolist() == refused
-    assert (scenes["power after"] - scenes["power before"]).mean() == pytest.approx(found["delta"])
+    delta_S = (scenes["power after"] - scenes["power before"]).to_numpy(dtype=float)
+    whole = mean_interval(delta_S, factors={name: scenes[name].tolist() for name in ("country", "topic")})
+    assert whole[1:] == pytest.approx((found["delta"], found["delta_low"], found["delta_high"])), "as a gain's: for other countries and topics too"
     assert (found["target"], found["after_low"] < found["after"] < found["after_high"]) == (2, True)
     client = MlflowClient(tracking_uri=run.tracking.store_uri)
     [shown] = [one for one in client.search_runs(["1"]) if one.data.tags.get("vat.job_key") == job.key]

@@ -43,9 +43,9 @@ def intensities(study: Study) -> Table:
         },
     )  # fmt: skip
     caption = (
-        "Intensity, from −10 to 10, of what the model says it does, before and after, and their difference Δ, with 95% intervals over scenes; "
-        "target is what was asked of the value, if anything, and steered how many values have one at once. Scenes are those where both answers "
-        f"have an intensity; a refusal has none and is counted, among all answers. {_judges(study)}"
+        "Intensity, from −10 to 10, of what the model says it does, before and after, and their difference Δ, with 95% intervals for other "
+        "countries and topics too; target is what was asked of the value, if anything, and steered how many values have one at once. Scenes are "
+        f"those where both answers have an intensity; a refusal has none and is counted, among all answers. {_judges(study)}"
     )
     what = ["model", "value", "direction", "strategy", "settings", "shots", "replicate", "step", "steered", "of", "target"]
     numbers = [f"{name}{end}" for name in ("before", "after", "delta") for end in ENDS]
@@ -78,11 +78,11 @@ def steerability(study: Study) -> Table:
         for row in each(data)
     ]  # fmt: skip
     caption = (
-        "Δ of the intensity of a value that is steered by itself, by target, with 95% intervals over scenes (over replicates the mean, with the "
-        "widest bounds). range: Δ(+2) − Δ(−2). asymmetry: Δ(+2) + Δ(−2), 0 where a value moves as far down as up, above 0 where it moves further "
-        "up (ours: the paper gives no formula; a ratio would have no bounds where a value hardly moves). Both have the bounds that follow from "
-        "those of the two Δ, so they hold however these are correlated. all: the mean of a column over its values, with Student's interval over "
-        f"values. {_judges(study)}"
+        "Δ of the intensity of a value that is steered by itself, by target, with 95% intervals for other countries and topics too (over "
+        "replicates the mean, with the widest bounds). range: Δ(+2) − Δ(−2). asymmetry: Δ(+2) + Δ(−2), 0 where a value moves as far down as up, "
+        "above 0 where it moves further up (ours: the paper gives no formula; a ratio would have no bounds where a value hardly moves). Both "
+        "have the bounds that follow from those of the two Δ, so they hold however these are correlated. all: the mean of a column over its "
+        f"values, with Student's interval over values. {_judges(study)}"
     )
     return Table("steerability", "How far each value can be steered", caption.strip(), data, pd.DataFrame(shown, index=data.index))
 

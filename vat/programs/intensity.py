@@ -22,8 +22,9 @@ from vat.errors import DataError
 from vat.files import whole_file
 from vat.intensity.bias import recorded, shown_in_runs
 from vat.intensity.evaluator import Scored
+from vat.measure.gain import mean_interval
 from vat.programs.run_intensity import score_runs
-from vat.programs.scoring import KIND, ROLE, cells, identity_of, lost_of, mean_interval, scales_of, scored, told_of_lost, try_out
+from vat.programs.scoring import KIND, ROLE, cells, identity_of, lost_of, scales_of, scored, told_of_lost, try_out
 from vat.theory.base import Theory, theory_tree
 from vat.track.dataset_folder import RESULT, DatasetFolder
 from vat.track.dataset_run import DatasetRun
@@ -112,7 +113,7 @@ def _result(spec: IntensitySpec, desk: Desk, found: Mapping[str, Scored], theory
     values: dict[str, Any] = {}
     for value, one in found.items():
         known = one.found.intensity_R[np.isfinite(one.found.intensity_R)] if one.found else np.empty(0)
-        mean, low, high = mean_interval(known)
+        _, mean, low, high = mean_interval(known)
         numbers = {"mean": mean, "low": low, "high": high, "scored": float(len(known)), "lost": float(sum(one.lost.values()))}
         if one.found:
             numbers |= {"below": float(one.found.below_R.mean()), "above": float(one.found.above_R.mean())}

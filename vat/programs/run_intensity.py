@@ -1,7 +1,8 @@
 """Intensities of what a run's model says it does, before and after: gain and tax come from ratings, the intensity Δ from open answers.
 
 Both answers in a scene are ranked against the same anchors in the same order, so that their difference is less noisy than they are. Who refuses says
-nothing of a value: such a scene is missing from Δ, and counted (ValueFlow, sections 6.2 and 7, appendix D.6).
+nothing of a value: such a scene is missing from Δ, and counted (ValueFlow, sections 6.2 and 7, appendix D.6). Intervals are for other countries and
+topics too, as those of the gain.
 """
 
 from __future__ import annotations
@@ -29,16 +30,18 @@ from vat.errors import DataError, VatError, choose
 from vat.files import whole_file
 from vat.intensity.bias import recorded, shown_in_runs
 from vat.intensity.evaluator import Scored
+from vat.measure.gain import mean_interval
 from vat.programs.align import baseline_of, direction_of, job_of, split_of
 from vat.programs.open_answers import said_openly
 from vat.programs.progress import counter
 from vat.programs.rebuild import finished, of_run, state_of, waits
-from vat.programs.scoring import KIND, ROLE, identity_of, lost_of, mean_interval, scales_of, scored, told_of_lost, try_out
+from vat.programs.scoring import KIND, ROLE, identity_of, lost_of, scales_of, scored, told_of_lost, try_out
 from vat.shares import wilson
 from vat.track.dataset_folder import RESULT, DatasetFolder
 from vat.track.job import INTENSITY, Job
 from vat.track.runs import Runs
 from vat.track.sweep_run import sweep_tag
+from vat.types import Probe
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -132,15 +135,15 @@ def _scored_run(spec: IntensitySpec, run: _Run) -> None:
     print("\n".join(_told_of(run, result, spec)), flush=True)
 
 
-def _scenes(spec: JobSpec, count: int | None) -> list[str]:
-    """Test scenes, spread over their order."""
-    scenes = list({row.scene_id: row.scene for row in split_of(spec.data, spec.theory).test.rows}.values())
+def _scenes(spec: JobSpec, count: int | None) -> list[Probe]:
+    """Test scenes, a probe of each, spread over their order."""
+    scenes = list({row.scene_id: row for row in reversed(split_of(spec.data, spec.theory).test.rows)}.values())[::-1]
     if count is None or count >= len(scenes):
         return scenes
     return [scenes[n] for n in np.linspace(0, len(scenes) - 1, count).round().astype(int)]
 
 
-def _said(spec: IntensitySpec, run: _Run, scenes: Sequence[str]) -> dict[str, list[str]]:
+def _said(spec: IntensitySpec, run: _Run, scenes: Sequence[Probe]) -> dict[str, list[str]]:
     """What the model says before and after. The model before is asked first, and makes room for one that was trained; what it says belongs to the
     baseline, which other jobs have in common with this one.
     """
@@ -151,25 +154,27 @@ def _said(spec: IntensitySpec, run: _Run, scenes: Sequence[str]) -> dict[str, li
         ask = partial(said_openly, max_new_tokens=spec.answer_tokens, progress=progress)
         with first.held(waits(first.key)):
             store = first.answers(f"open-before-{spec.answer_tokens}")
-            before = ask(run.spec.model, [open_prompt(scene, (), question) for scene in scenes], store=store)
+            before = ask(run.spec.model, [open_prompt(one.scene, (), question) for one in scenes], store=store)
         if state.model is not run.spec.model:
             run.spec.model.unload()
             after.callback(state.model.unload)  # an adapter would stay on the model before
-        prompts = [open_prompt(scene, state.shots, question, state.preamble) for scene in scenes]
+        prompts = [open_prompt(one.scene, state.shots, question, state.preamble) for one in scenes]
         with run.job.held(waits(run.job.key)):
             store = run.job.answers(f"open-step-{run.step:06d}-{spec.answer_tokens}")
             return {"before": before, "after": ask(state.model, prompts, store=store)}
 
 
 def _result(
-    spec: IntensitySpec, run: _Run, scenes: Sequence[str], texts: Mapping[str, str], asked: Mapping[str, str], found: Mapping[str, Scored]
+    spec: IntensitySpec, run: _Run, scenes: Sequence[Probe], texts: Mapping[str, str], asked: Mapping[str, str], found: Mapping[str, Scored]
 ) -> tuple[dict[str, Any], DataFrame]:  # fmt: skip
     """The numbers, None for what is not known; and for each scene what was said and how it was scored."""
     import pandas as pd
 
     row_of = {id_: n for n, id_ in enumerate(asked)}
     values: dict[str, Any] = {}
-    columns: dict[str, Any] = {"scene": scenes} | {when: [texts[f"{n} {when}"] for n in range(len(scenes))] for when in TIMES}
+    told = ("scene_id", "country", "topic", "scene")
+    columns: dict[str, Any] = {name: [getattr(one, name) for one in scenes] for name in told}
+    columns |= {when: [texts[f"{n} {when}"] for n in range(len(scenes))] for when in TIMES}
     targets = run.spec.strategy.targets(run.spec.value, direction_of(run.spec))
     for value, one in found.items():
         of = {when: np.full(len(scenes), np.nan) for when in TIMES}
@@ -179,7 +184,8 @@ def _result(
         both = np.isfinite(of["before"]) & np.isfinite(of["after"])
         numbers = {"scenes": float(both.sum())}
         for name, of_scenes in {**of, "delta": of["after"] - of["before"]}.items():
-            numbers |= dict(zip((name, f"{name}_low", f"{name}_high"), mean_interval(of_scenes[both]), strict=True))
+            _, *bounds = mean_interval(np.where(both, of_scenes, np.nan), factors={name: columns[name] for name in ("country", "topic")})
+            numbers |= dict(zip((name, f"{name}_low", f"{name}_high"), bounds, strict=True))
         if one.sharpness:
             numbers |= {"sharpness": one.sharpness.beta, "sharpness_low": one.sharpness.low, "sharpness_high": one.sharpness.high}
         known = {name: x if math.isfinite(x) else None for name, x in numbers.items()}

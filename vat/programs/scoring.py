@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from vat.config_texts import IntensitySpec
 from vat.elicit.desk import Desk
 from vat.errors import DataError, VatError
@@ -119,14 +117,3 @@ def cells(one: Scored, at: int | None) -> dict[str, Any]:
     columns = {"intensity": found.intensity_R, "low": found.low_R, "high": found.high_R, "fitted": found.fitted_R}
     flags = {"windows": int(found.windows_R[at]), "below": bool(found.below_R[at]), "above": bool(found.above_R[at])}
     return {name: float(column[at]) for name, column in columns.items()} | flags
-
-
-def mean_interval(x: Any) -> tuple[float, float, float]:
-    """Of the responses: their mean, with a Student interval over them."""
-    from scipy.special import stdtrit
-
-    if not len(x):
-        return math.nan, math.nan, math.nan
-    mean = float(np.mean(x))
-    reach = float(stdtrit(len(x) - 1, 0.975)) * float(np.std(x, ddof=1)) / math.sqrt(len(x)) if len(x) > 1 else math.nan
-    return mean, mean - reach, mean + reach

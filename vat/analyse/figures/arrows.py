@@ -37,8 +37,9 @@ class Arrows(Figure):
     title: ClassVar[str] = "Two values steered at once"
     caption: ClassVar[str] = (
         "Δ of the intensities of open answers where two values are steered together: an arrow for each pair of targets, which stand at its tip, "
-        "those of the horizontal value first; crosses are 95% intervals over scenes (over jobs that ask the same the mean, with the widest bounds). "
-        "Values that simply add up would take (+2, +1) and (+1, +2) to either side of the dotted diagonal. All panels of a page are on one scale."
+        "those of the horizontal value first; crosses are 95% intervals for other countries and topics too (over jobs that ask the same the "
+        "mean, with the widest bounds). Values that simply add up would take (+2, +1) and (+1, +2) to either side of the dotted diagonal. All "
+        "panels of a page are on one scale."
     )
     needs: ClassVar[str] = "a job with two steered values (strategy.also={value: target}) whose answers were scored (-cn intensity run=<job>)"
     size: ClassVar[tuple[float, float]] = (2.9, 2.9)

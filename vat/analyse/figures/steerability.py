@@ -41,9 +41,9 @@ class Steerability(Figure):
     title: ClassVar[str] = "How far each value can be steered"
     caption: ClassVar[str] = (
         "Δ of the intensity of open answers, after minus before, on a scale from −10 to 10, where one value is steered, by the target asked for: "
-        "bars with 95% intervals over scenes (over replicates the mean, with the widest bounds). Where a strategy has steered several models, a "
-        "bar is also the mean of a value over models, and of a model over its values, with an interval over these (Student's; of one alone, its "
-        "own). All panels of a page are on one scale, on which longer intervals are cut off."
+        "bars with 95% intervals for other countries and topics too (over replicates the mean, with the widest bounds). Where a strategy has "
+        "steered several models, a bar is also the mean of a value over models, and of a model over its values, with an interval over these "
+        "(Student's; of one alone, its own). All panels of a page are on one scale, on which longer intervals are cut off."
     )
     needs: ClassVar[str] = "a job with strategy=intensity_anchor or user_texts whose answers were scored (-cn intensity run=<job>)"
     size: ClassVar[tuple[float, float]] = (3.3, 4.7)
