@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vat.analyse.study import Study, study_of
 from vat.nodes import build
 from vat.programs.record import About, record
 from vat.shares import wilson
@@ -131,3 +132,20 @@ def steered_job(root: Path, targets: Mapping[str, int], deltas: Mapping[str, flo
         **({"strategy": "intensity_anchor"} | settings),
     )  # fmt: skip
     return with_intensities(job, deltas, targets, refused=refused)
+
+
+def steered_study(root: Path) -> Study:
+    """Jobs of known intensities: two values of two models steered by themselves, once in two replicates, one by another strategy, and once with no
+    Δ; a pair with two tuples of targets; three values with two profiles."""
+    jobs = [
+        steered_job(root, {value: target}, {value: gain * target, "hedonism" if value == "power" else "power": 0.25}, refused=refused, model=model)
+        for model, gain in (("m", 2.0), ("other", 1.0)) for value in ("power", "security") for target, refused in ((-2, 12), (2, 3))
+    ]  # fmt: skip
+    jobs.append(steered_job(root, {"power": 2}, {"power": 6.0}, refused=5, model="m", replicate=1))
+    jobs.append(steered_job(root, {"power": 1}, {"power": 1.5}, model="m", strategy="user_texts"))
+    jobs.append(steered_job(root, {"security": 1}, {"security": None}, refused=48, model="m"))
+    jobs += [steered_job(root, {"power": x, "universalism": y}, {"power": 2.0 * x, "universalism": 1.0 * y}) for x, y in ((2, -2), (1, 2))]
+    for profile in ((2, 1, -2), (-2, 2, 1)):
+        targets = dict(zip(("benevolence", "power", "hedonism"), profile, strict=True))
+        jobs.append(steered_job(root, targets, {value: None if value == "hedonism" and x < 0 else 1.5 * x for value, x in targets.items()}))
+    return study_of(jobs)

@@ -6,11 +6,13 @@ import base64
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import pandas as pd
 import pytest
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
@@ -180,3 +182,25 @@ def overlapping(texts: list[Text], tolerance: float = 1.5) -> list[tuple[str, st
         for other in texts[:n]
         if min(one.right, other.right) - max(one.left, other.left) > tolerance and min(one.bottom, other.bottom) - max(one.top, other.top) > tolerance
     ]
+
+
+def squashed(text: str) -> str:
+    return re.sub(r"[\s·]", "", text)
+
+
+def is_seen_whole(name: str, browser: Browser, data: pd.DataFrame) -> None:
+    """A figure of the page that is open: all of it is within the page, its panels are named, and no label lies on another."""
+    figure = browser.one(f"#figure-{name}")
+    [svg] = figure.find_elements("css selector", "svg")
+    browser.shot(f"figure-{name}", figure)
+    inner, outer = svg.rect, figure.rect
+    assert svg.is_displayed()
+    assert min(inner["width"], inner["height"]) > 100
+    assert outer["x"] <= inner["x"]
+    assert inner["x"] + inner["width"] <= outer["x"] + outer["width"] + 1
+    texts = browser.texts(svg)
+    said = squashed("".join(text.words for text in texts))
+    assert len(data)
+    assert [panel for panel in dict.fromkeys(data["panel"]) if squashed(panel) not in said] == []
+    assert overlapping(texts) == []
+    assert outside(svg.rect, texts) == []

@@ -13,7 +13,8 @@ import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.browser.chromium import Browser, outside, overlapping
+from tests.analyse.test_figures import OF_INTENSITIES
+from tests.browser.chromium import Browser, is_seen_whole
 from tests.browser.conftest import CONF, SWEEP, Finished
 
 FIGURES = sorted(path.stem for path in (CONF / "figure").glob("*.yaml"))
@@ -47,10 +48,6 @@ def column(fresh: Browser) -> Column:
     return cells
 
 
-def squashed(text: str) -> str:
-    return re.sub(r"[\s·]", "", text)
-
-
 def test_it_opens_without_a_complaint_and_asks_for_nothing_but_itself(opened: Browser, finished: Finished) -> None:
     assert opened.complaints() == []
     asked = opened.asked_for()
@@ -62,22 +59,16 @@ def test_it_opens_without_a_complaint_and_asks_for_nothing_but_itself(opened: Br
     opened.shot("page", opened.one("html"))
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", sorted(set(FIGURES) - OF_INTENSITIES))
 def test_a_figure_is_seen_whole_and_no_label_lies_on_another(name: str, opened: Browser, finished: Finished) -> None:
-    figure, data = opened.one(f"#figure-{name}"), pd.read_csv(finished.folder / "figures" / f"{name}.csv")
-    [svg] = figure.find_elements("css selector", "svg")
-    opened.shot(f"figure-{name}", figure)
-    inner, outer = svg.rect, figure.rect
-    assert svg.is_displayed()
-    assert min(inner["width"], inner["height"]) > 100
-    assert outer["x"] <= inner["x"]
-    assert inner["x"] + inner["width"] <= outer["x"] + outer["width"] + 1
-    texts = opened.texts(svg)
-    said = squashed("".join(text.words for text in texts))
-    assert len(data)
-    assert [panel for panel in dict.fromkeys(data["panel"]) if squashed(panel) not in said] == []
-    assert overlapping(texts) == []
-    assert outside(svg.rect, texts) == []
+    is_seen_whole(name, opened, pd.read_csv(finished.folder / "figures" / f"{name}.csv"))
+
+
+@pytest.mark.parametrize("name", sorted(OF_INTENSITIES))
+def test_what_there_is_nothing_for_says_what_it_needs(name: str, opened: Browser) -> None:
+    figure = opened.one(f"#figure-{name}")
+    assert not figure.find_elements("css selector", "svg")
+    assert "a job with" in figure.text
 
 
 def test_a_click_on_a_head_sorts_numbers_as_numbers_and_words_as_words_both_ways(fresh: Browser, column: Column) -> None:
