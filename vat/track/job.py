@@ -167,7 +167,7 @@ class Job:
         steps = {}
         for step, metrics in result["steps"].items():
             path = self.folder / "steps" / f"{int(step):06d}" / INTENSITY
-            later = json.loads(path.read_text(encoding="utf-8"))["metrics"] if path.is_file() else {}
+            later = json.loads(path.read_text(encoding="utf-8")).get("metrics", {}) if path.is_file() else {}
             steps[step] = {**metrics, **later}
         return {**result, "steps": steps}
 

@@ -155,7 +155,6 @@ def drawn(name: str, figure: Figure, study: Study | Scores, look: Look, folder: 
                 assert folder is not None
                 with whole_file(folder / f"{name}{f'-{n}' if _n_pages(figure, data) > 1 else ''}.{form}") as draft:
                     draft.write_bytes(content)
-            _close(page)
     if folder:
         with whole_file(folder / f"{name}.csv") as draft:
             data.to_csv(draft, index=False)
@@ -174,7 +173,7 @@ def _n_pages(figure: Figure, data: DataFrame) -> int:
 
 
 def _pages(figure: Figure, data: DataFrame, look: Look) -> Iterator[Page]:
-    """Pages of panels, of one size all of them."""
+    """Pages of panels, of one size all of them. Each is closed when the next is asked for, or none any more."""
     from matplotlib import pyplot
 
     titles = list(dict.fromkeys(data["panel"])) if len(data) else []
@@ -204,7 +203,10 @@ def _pages(figure: Figure, data: DataFrame, look: Look) -> Iterator[Page]:
             for _ in range(3 if any(axes.get_aspect() != "auto" for axes in page.axes) else 1):  # round panels settle later
                 layout.execute(page)
             page.set_layout_engine(None)
-        yield page
+        try:
+            yield page
+        finally:
+            pyplot.close(page)
 
 
 def _in_lines(title: str, width: float) -> str:
@@ -261,9 +263,3 @@ def _for_html(svg: bytes, width: float) -> str:
 def _undated(form: str) -> dict[str, None]:
     """The same numbers give the same bytes."""
     return {} if form == "png" else {"Date" if form == "svg" else "CreationDate": None}
-
-
-def _close(page: Page) -> None:
-    from matplotlib import pyplot
-
-    pyplot.close(page)
