@@ -174,14 +174,14 @@ def held_until_done(folder: Path, other: Path) -> Iterator[None]:
 def faulty(place: Callable[[], Place]) -> Sweep:
     """Every fault of a job beside jobs without one, in a sweep that tries again once."""
     at, once = place(), ("cluster.retries=1",)
-    specs = {"hangs": at.faulty("hangs", also=(*once, "cluster.timeout_s=25"))}
+    specs = {"held": at.faulty("dies", times=1, also=(*once, "value=hedonism"))}  # first, so that it is tried while what it waits for is not done
+    specs |= {"hangs": at.faulty("hangs", also=(*once, "cluster.timeout_s=25"))}
     specs |= {fault: at.faulty(fault, also=once) for fault in ("raises", "cannot be sent", "exits", "dies", "leaves")}
     specs |= {f"{fault} once": at.faulty(fault, times=1, also=once) for fault in ("dies", "leaves")}
     memory = at.faulty("memory", times=1, also=once)
     specs |= {"memory once": replace(memory, model=RoomyModel(sway=0.5, refusals=0, fails_on="", memory_gib=4))}
     specs |= {f"well {value}": at.faulty(also=(*once, f"value={value}")) for value in ("power", "security")}
     specs |= {f"no baseline {dose}": at.compose(*SCRIPTED, *once, "model.sway=0.7", "model.fails_on=a", f"shots={dose}") for dose in (2, 4)}
-    specs |= {"held": at.faulty("dies", times=1, also=(*once, "value=hedonism"))}
     said = io.StringIO()
     with contextlib.redirect_stdout(said), held_until_done(job_of(specs["held"]).folder, job_of(specs["well power"]).folder):
         rows = run_points([*specs.values()], sweep="faults", work=on_ray)
