@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.analyse.planted import APART, TOGETHER, planted_job, steered_job
+from tests.analyse.readable import can_be_read
 from vat.analyse.figures.base import FORMATS, Figure, _pages, drawn
 from vat.analyse.study import Study, study_of
 from vat.analyse.style import CHANCE, Look, styled
@@ -63,21 +64,7 @@ def test_the_numbers_drawn_are_those_of_the_golden_table(name: str, shown: Study
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_page_can_be_read_no_text_lies_on_another_or_outside(name: str, shown: Study) -> None:
-    _can_be_read(name, shown)
-
-
-def _can_be_read(name: str, study: Study) -> None:
-    with styled():
-        for page in _pages(figure(name), figure(name).data(study), Look.of(study)):
-            page.canvas.draw()
-            boxes = [(text.get_text(), text.get_window_extent()) for text in _texts(page) if text.get_visible() and text.get_text().strip()]
-            assert len(boxes) > 5
-            for (one, a), (other, b) in combinations(boxes, 2):
-                width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-                assert width < 2 or height < 2, f"{name}: {one!r} lies on {other!r}"
-            whole = page.bbox.padded(2)
-            cut = [text for text, box in boxes if not (whole.contains(box.x0, box.y0) and whole.contains(box.x1, box.y1))]
-            assert not cut, f"{name}: cut off"
+    can_be_read(name, figure(name), shown, Look.of(shown))
 
 
 @pytest.mark.parametrize("name", ["stability", "agreement"])
@@ -93,24 +80,6 @@ def test_lines_on_bars_are_edged_so_that_dark_bars_do_not_hide_them(name: str, s
 def test_chance_is_the_same_unbroken_line_in_every_legend(name: str, study: Study) -> None:
     [chance] = [one for one in figure(name).key(figure(name).data(study), Look.of(study)) if one.get_label().startswith("by chance")]
     assert (chance.get_color(), chance.get_linestyle()) == (CHANCE, "-")
-
-
-def _texts(page: Any) -> list[Any]:
-    """All that is drawn; ticks beyond an axis have a text, too, that is not."""
-    found = [text for legend in page.legends for text in legend.get_texts()]
-    for axes in page.axes:
-        found += [*axes.texts, axes._left_title, *_ticks(axes)] + ([axes.xaxis.label, axes.yaxis.label] if axes.axison else [])
-        found += axes.get_legend().get_texts() if axes.get_legend() else []
-    return found
-
-
-def _ticks(axes: Any) -> list[Any]:
-    if not axes.axison:
-        return []
-    found = []
-    for axis, (low, high) in ((axes.xaxis, sorted(axes.get_xlim())), (axes.yaxis, sorted(axes.get_ylim()))):
-        found += [tick.label1 for tick in axis.get_major_ticks() if low - 1e-9 <= tick.get_loc() <= high + 1e-9]
-    return found
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -244,7 +213,7 @@ def test_what_is_refused_before_counts_once_and_not_for_each_job(steered: Study)
 @pytest.mark.parametrize("name", sorted(OF_INTENSITIES))
 def test_thirty_values_and_long_names_can_be_read_and_markup_is_text(name: str, steered: Study) -> None:
     many = _with_thirty_values(steered)
-    _can_be_read(name, many)
+    can_be_read(name, figure(name), many, Look.of(many))
     for page in drawn(name, figure(name), many, Look.of(many)).pages:
         assert "<script" not in page
 

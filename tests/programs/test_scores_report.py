@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,13 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from tests.analyse.test_figures import _texts
+from tests.analyse.readable import can_be_read
 from tests.elicit.desks import Speaker
 from tests.programs.test_vidb import Levels, corpus, intensity_spec, vidb_spec
-from vat.analyse.figures.base import Figure, _pages
+from vat.analyse.figures.base import Figure
 from vat.analyse.scores import Scores, scores_of
 from vat.analyse.scores_tables import instability_table
-from vat.analyse.style import Look, styled
+from vat.analyse.style import Look
 from vat.config import ReportSpec, read_report
 from vat.errors import ConfigError, DataError
 from vat.models.base import Model
@@ -147,14 +146,7 @@ def test_figures_show_what_depends_on_windows_and_judges(root: Path, scores: Sco
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_page_can_be_read_no_text_lies_on_another_or_outside(name: str, scores: Scores) -> None:
-    with styled():
-        for page in _pages(figure(name), figure(name).data(scores), Look(scores.theory, [])):
-            page.canvas.draw()
-            boxes = [(text.get_text(), text.get_window_extent()) for text in _texts(page) if text.get_visible() and text.get_text().strip()]
-            assert len(boxes) > 5
-            for (one, a), (other, b) in combinations(boxes, 2):
-                width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-                assert width < 2 or height < 2, f"{name}: {one!r} lies on {other!r}"
+    can_be_read(name, figure(name), scores, Look(scores.theory, []))
 
 
 def test_the_report_is_a_page_with_tables_and_figures_in_every_form(asked: Callable[..., ReportSpec], capsys: pytest.CaptureFixture[str]) -> None:
