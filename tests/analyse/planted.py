@@ -116,7 +116,8 @@ def with_intensities(
 
     counts = {"before": refused_before, "after": refused}
     result = {
-        "values": {value: told(value, delta) for value, delta in deltas.items()}, "answers": answers, "judge": "gemma",
+        "values": {value: told(value, delta) for value, delta in deltas.items()},
+        "targets": dict(targets), "answers": answers, "judge": "gemma", "metrics": {},
         "refusals": {when: [count / answers, *wilson(count, answers)] for when, count in counts.items()},
         "bias": [{"size": 2, "windows": 10, "first": [6, 4]}, {"size": 4, "windows": answers, "first": [answers - 30, 12, 10, 8]}],
     }  # fmt: skip

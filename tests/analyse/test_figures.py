@@ -232,7 +232,8 @@ def _with_thirty_values(steered: Study) -> Study:
         (first, *others), key = targets, f"{n:016x}"
         jobs[key] = job | {"model": model, "value": first, "settings": ""} | {f"strategy.also.{value}": str(targets[value]) for value in others}
         rows += [
-            row | {"job": key, "of": value, "target": target, "delta": target, "delta_low": target - 0.5, "delta_high": target + 0.5}
+            row | {"job": key, "steered": len(targets), "of": value, "target": target, "delta": target}
+            | {"delta_low": target - 0.5, "delta_high": target + 0.5}
             for value, target in targets.items()
         ]  # fmt: skip
     specs = tuple(steered.theory.specs[0]._replace(name=value, angle=None) for value in values)

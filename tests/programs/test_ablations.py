@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ POINTS = {"iterations": 5, "pairs": 6, "ranking": 6, "rating": 6, "size": 4}
 
 def test_every_ablation_is_known_here() -> None:
     assert sorted(POINTS) == sorted(path.stem for path in (CONF / "ablation").glob("*.yaml"))
+
+
+def test_wherever_an_ablation_is_named_there_is_one() -> None:
+    files = [CONF.parent / "README.md", *CONF.rglob("*.yaml"), *(CONF.parent / "vat").rglob("*.py")]
+    named = {name for file in files for name in re.findall(r"ablation=(\w+)", file.read_text(encoding="utf-8"))}
+    assert named == set(POINTS)
 
 
 @pytest.mark.parametrize("name", POINTS)

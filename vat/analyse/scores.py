@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vat.analyse.study import BIAS, bias_rows, flat_settings, table_of
+from vat.analyse.differences import differences
+from vat.analyse.study import BIAS, bias_rows, table_of
 from vat.errors import DataError
 from vat.measure.instability import ranked_right
 from vat.shares import wilson
@@ -148,15 +149,13 @@ def _one_theory(found: Sequence[_Set]) -> Theory:
 
 def _names_of_judges(judges: Sequence[_Judge]) -> Callable[[_Judge], str]:
     """What each is called: its label, with what it differs in from others of that label."""
-    alike: dict[str, dict[str, Mapping[str, str]]] = {}
+    alike: dict[str, dict[str, Mapping[str, Any]]] = {}
     for judge in judges:
-        flat = flat_settings(judge.identity)
-        alike.setdefault(judge.label, {})[repr(flat)] = flat
+        alike.setdefault(judge.label, {})[repr(judge.identity)] = judge.identity
+    differing = {label: differences(identities) for label, identities in alike.items()}
 
     def name_of(judge: _Judge) -> str:
-        flat = flat_settings(judge.identity)
-        differing = [key for key in sorted(flat) if len({other.get(key) for other in alike[judge.label].values()}) > 1]
-        return " ".join([judge.label, *(f"{key}={flat[key][:40]}" for key in differing)])
+        return " ".join([judge.label, *(f"{name}={setting}" for name, setting in differing[judge.label][repr(judge.identity)].items())])
 
     return name_of
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 TARGETS = (-2, -1, 1, 2)
-_ALSO = "strategy.also."
 _OF_TARGETS = re.compile(r"strategy\.(?:strength|also\.\S+?)=\S+ ?")
 """What of a strategy's settings only says which targets it has: jobs that differ in these alone are of one method."""
 
@@ -20,14 +19,11 @@ _OF_TARGETS = re.compile(r"strategy\.(?:strength|also\.\S+?)=\S+ ?")
 def scored(study: Study) -> DataFrame:
     """Every value of a state whose open answers were scored, in the theory's order, beside the columns of `points`.
 
-    `steered`: of how many values the state has a target, whether they were scored or not. `settings` are without those of targets.
+    `steered` counts values that were not scored, too. `settings` are without those of targets.
     """
     place = {value: n for n, value in enumerate(study.theory.values)}
     found = study.points.merge(study.intensities.sort_values("of", key=lambda of: of.map(place), kind="stable"), on=[*STATE])
-    others = study.jobs[[name for name in study.jobs if str(name).startswith(_ALSO)]].notna().sum(axis=1)
-    steered = found["job"].map(others).astype(int) + 1
-    found["steered"] = steered.where(found["target"].notna().groupby([found[name] for name in STATE]).transform("any"), 0).astype(int)
-    return found.assign(settings=found["settings"].str.replace(_OF_TARGETS, "", regex=True).str.strip())
+    return found.assign(steered=found["steered"].astype(int), settings=found["settings"].str.replace(_OF_TARGETS, "", regex=True).str.strip())
 
 
 def alone(study: Study) -> DataFrame:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vat.analyse.differences import differences, flat_settings
 from vat.errors import DataError
 from vat.files import whole_file
 from vat.measure.base import Items, Shifted
@@ -31,7 +32,7 @@ STATE = ("job", "step")
 _OWN_COLUMN = {"strategy", "shots"}
 """What of a strategy's settings jobs have as parameters."""
 INTENSITIES = ("of", "target", *(f"{name}{end}" for name in ("before", "after", "delta") for end in ("", "_low", "_high")), "scenes")
-REFUSALS = ("refused", "refused_low", "refused_high", "refused_before", "refused_before_low", "refused_before_high", "answers")
+OF_STATE = ("steered", "refused", "refused_low", "refused_high", "refused_before", "refused_before_low", "refused_before_high", "answers")
 SCORED_BY = ("judge", "vidb", "evaluator", "size", "iterations", "sampling", "way", "wording", "sharpness")
 """In which states must agree whose intensities are compared."""
 BIAS = ("source", "judge", "size", "windows", "place", "first")
@@ -48,8 +49,8 @@ class Study:
     numbers: one row a number: job, step (0 is a prompt strategy's only state), statistic, value, other, estimate, low, high, null, p, q, ratings.
     theory: of all of them.
     read_states: reads value states by scene, as `states` shows them; they are large, and few ask.
-    intensities: one row a value of a state whose open answers were ranked, in the columns INTENSITIES, and REFUSALS of the state, the same in all of
-        its rows; target is what was asked of the value, from −2 to 2, NaN where nothing was.
+    intensities: one row a value of a state whose open answers were ranked, in the columns INTENSITIES, and OF_STATE of the state, the same in all of
+        its rows; target is what was asked of the value, from −2 to 2, NaN where nothing was; steered, of how many values something was.
     bias: one row a shown place of a judge's windows of one size, in the columns BIAS: in how many of them the text there came first.
     """
 
@@ -57,7 +58,7 @@ class Study:
     numbers: DataFrame
     theory: Theory
     read_states: Callable[[], DataFrame]
-    intensities: DataFrame = field(default_factory=lambda: table_of((*STATE, *INTENSITIES, *REFUSALS)))
+    intensities: DataFrame = field(default_factory=lambda: table_of((*STATE, *INTENSITIES, *OF_STATE)))
     bias: DataFrame = field(default_factory=lambda: table_of(BIAS))
 
     @cached_property
@@ -195,22 +196,11 @@ def _described(result: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[s
 def _settings(jobs: DataFrame, identities: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What of a job's strategy and model differs from other jobs whose strategy, or model, has the same name."""
     told: dict[str, list[str]] = {key: [] for key in jobs.index}
-    for part, hidden in (("model", set()), ("strategy", _OWN_COLUMN)):
+    for part, hidden in (("model", ()), ("strategy", _OWN_COLUMN)):
         for _, alike in jobs.groupby(part, sort=False):
-            parts = {key: flat_settings(identities[key][part]) for key in alike.index}
-            names = sorted({name for of_one in parts.values() for name in of_one} - hidden)
-            differing = [name for name in names if len({of_one.get(name, "") for of_one in parts.values()}) > 1]
-            for key, of_one in parts.items():
-                told[key] += [f"{part}.{name}={of_one[name][:40]}" for name in differing if name in of_one]
+            for key, differing in differences({key: identities[key][part] for key in alike.index}, hidden=hidden).items():
+                told[key] += [f"{part}.{name}={setting}" for name, setting in differing.items()]
     return [" ".join(told[key]) for key in jobs.index]
-
-
-def flat_settings(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    """Settings by their full names, as text."""
-    flat: dict[str, str] = {}
-    for name, node in tree.items():
-        flat |= flat_settings(node, f"{above}{name}.") if isinstance(node, Mapping) else {f"{above}{name}": str(node)}
-    return flat
 
 
 def _require_alike(jobs: DataFrame) -> None:
@@ -237,16 +227,16 @@ def _intensities(files: Sequence[tuple[str, int, Path]]) -> tuple[DataFrame, Dat
             continue
         found = json.loads(path.read_text(encoding="utf-8"))
         scored_by.setdefault(", ".join(f"{name} {found[name]}" for name in SCORED_BY if found.get(name) is not None), key)
-        refused = [share for when in ("after", "before") for share in found["refusals"][when]]
-        of_state = {"job": key, "step": step, **dict(zip(REFUSALS, [*refused, found["answers"]], strict=True))}
+        told = [len(found["targets"]), *found["refusals"]["after"], *found["refusals"]["before"], found["answers"]]
+        of_state = {"job": key, "step": step, **dict(zip(OF_STATE, told, strict=True))}
         rows += [{**of_state, **{name: {"of": value, **numbers}.get(name) for name in INTENSITIES}} for value, numbers in found["values"].items()]
         bias += bias_rows(f"{key} {step}", found["judge"], found["bias"])
     if len(scored_by) > 1:
         (one, first), (another, other) = list(scored_by.items())[:2]
         rule = "report: intensities that are compared must be scored alike"
         raise DataError(f"{rule}; got {one} in {first} and {another} in {other}. Score one of them again: -cn intensity run=…")
-    table = table_of((*STATE, *INTENSITIES, *REFUSALS), rows)
-    return table.astype(dict.fromkeys((*INTENSITIES[1:], *REFUSALS), float)), table_of(BIAS, bias)
+    table = table_of((*STATE, *INTENSITIES, *OF_STATE), rows)
+    return table.astype(dict.fromkeys((*INTENSITIES[1:], *OF_STATE), float)), table_of(BIAS, bias)
 
 
 def table_of(columns: Sequence[str], rows: Sequence[Mapping[str, Any]] = ()) -> DataFrame:

@@ -102,8 +102,7 @@ def _run_of(spec: IntensitySpec, runs: Runs, job: Job, name: str) -> _Run:
 
 def _scored_run(spec: IntensitySpec, run: _Run) -> None:
     theory = spec.theory.load()
-    also = getattr(run.spec.strategy, "also", None) or {}
-    scales = scales_of(spec, theory, spec.values or (run.spec.value, *also))
+    scales = scales_of(spec, theory, spec.values or tuple(dict.fromkeys((run.spec.value, *_targets(run)))))
     label, scenes = f"{run.job.key}-{run.step}", _scenes(run.spec, spec.scenes)
     spec = replace(spec, label=label)
     asked_of = 2 * len(scenes) * len(scales) * spec.recipe.questions
@@ -133,6 +132,10 @@ def _scored_run(spec: IntensitySpec, run: _Run) -> None:
             folder.keep(RESULT, result)
     _publish(run, result, folder)
     print("\n".join(_told_of(run, result, spec)), flush=True)
+
+
+def _targets(run: _Run) -> dict[str, int]:
+    return run.spec.strategy.targets(run.spec.value, direction_of(run.spec))
 
 
 def _scenes(spec: JobSpec, count: int | None) -> list[Probe]:
@@ -175,7 +178,7 @@ def _result(
     told = ("scene_id", "country", "topic", "scene")
     columns: dict[str, Any] = {name: [getattr(one, name) for one in scenes] for name in told}
     columns |= {when: [texts[f"{n} {when}"] for n in range(len(scenes))] for when in TIMES}
-    targets = run.spec.strategy.targets(run.spec.value, direction_of(run.spec))
+    targets = _targets(run)
     for value, one in found.items():
         of = {when: np.full(len(scenes), np.nan) for when in TIMES}
         for id_, row in row_of.items() if one.found else ():
@@ -197,7 +200,8 @@ def _result(
         refusals[when] = [refused / len(scenes), *wilson(refused, len(scenes))]
     result = {
         "job": run.job.key, "step": run.step, "judge": spec.judge.label, "vidb": spec.vidb, "evaluator": spec.recipe.method, **asdict(spec.recipe),
-        "values": values, "refusals": refusals, "answers": len(scenes), "lost": lost_of(found), "asked": sum(one.asked for one in found.values()),
+        "values": values, "targets": targets, "refusals": refusals, "answers": len(scenes), "lost": lost_of(found),
+        "asked": sum(one.asked for one in found.values()),
         "bias": recorded((places for one in found.values() for places in one.places), ROLE),
         "notes": [
             note for note in dict.fromkeys((spec.judge.capabilities().caveat, run.spec.model.capabilities().caveat)) if note

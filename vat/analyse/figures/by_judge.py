@@ -30,7 +30,7 @@ class ByJudge(Figure):
         "Mean intensity of the same responses on each value by each judge, all else equal, with 95% intervals over responses. As responses are "
         "the same, marks may differ for sure where intervals overlap; the table of instability compares response by response."
     )
-    needs: ClassVar[str] = "scores of the same responses by two judges: -cn intensity +ablation=judges"
+    needs: ClassVar[str] = "scores of the same responses by two judges: -cn intensity +ablation=ranking"
     size: ClassVar[tuple[float, float]] = (3.4, 3.2)
 
     def data(self, scores: Scores) -> DataFrame:
