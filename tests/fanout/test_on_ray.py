@@ -42,6 +42,7 @@ Compose = Callable[..., AlignSpec]
 ROOT = Path(__file__).parents[2]
 QUICK = ("data.limit=12", "measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99")
 SCRIPTED = ("model=scripted", *QUICK)
+TIMEOUT_S = 90  # long enough for a new worker to import all it needs while others do, and then to hang
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +176,7 @@ def faulty(place: Callable[[], Place]) -> Sweep:
     """Every fault of a job beside jobs without one, in a sweep that tries again once."""
     at, once = place(), ("cluster.retries=1",)
     specs = {"held": at.faulty("dies", times=1, also=(*once, "value=hedonism"))}  # first, so that it is tried while what it waits for is not done
-    specs |= {"hangs": at.faulty("hangs", also=(*once, "cluster.timeout_s=25"))}
+    specs |= {"hangs": at.faulty("hangs", also=(*once, f"cluster.timeout_s={TIMEOUT_S}"))}
     specs |= {fault: at.faulty(fault, also=once) for fault in ("raises", "cannot be sent", "exits", "dies", "leaves")}
     specs |= {f"{fault} once": at.faulty(fault, times=1, also=once) for fault in ("dies", "leaves")}
     memory = at.faulty("memory", times=1, also=once)
@@ -210,7 +211,7 @@ def test_only_what_the_cluster_may_be_at_fault_for_is_tried_again(name: str, att
     ("exits", "cluster: a job's process must live to its end; got one that was killed. See "),
     ("dies", "cluster: a job's process must live to its end; got one that was killed. See "),
     ("leaves", "cluster: a job's process must live to its end; got one that was told to leave."),
-    ("hangs", "cluster.timeout_s=25: an attempt must take no longer; got one that did and was ended. Raise it."),
+    ("hangs", f"cluster.timeout_s={TIMEOUT_S}: an attempt must take no longer; got one that did and was ended. Raise it."),
     ("no baseline 2", "baseline "),
 ])  # fmt: skip
 def test_why_a_job_failed_is_said_in_one_line(name: str, says: str, faulty: Sweep) -> None:

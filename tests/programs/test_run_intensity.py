@@ -88,6 +88,7 @@ def test_a_runs_answers_before_and_after_give_a_delta_and_refusals_are_counted_a
     whole = mean_interval(delta_S, factors={name: scenes[name].tolist() for name in ("country", "topic")})
     assert whole[1:] == pytest.approx((found["delta"], found["delta_low"], found["delta_high"])), "as a gain's: for other countries and topics too"
     assert (found["target"], found["after_low"] < found["after"] < found["after_high"]) == (2, True)
+    assert result["bias"][0]["windows"] == 3 * len(refused), "before and after are shown in one order, which is one witness"
     client = MlflowClient(tracking_uri=run.tracking.store_uri)
     [shown] = [one for one in client.search_runs(["1"]) if one.data.tags.get("vat.job_key") == job.key]
     assert shown.data.metrics["intensity_delta/power"] == pytest.approx(found["delta"])

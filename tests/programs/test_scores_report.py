@@ -77,6 +77,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     for size in (3, 5):
         score(f"size-{size}", Named("sharp", 1.0), f"evaluator.size={size}")
     score("few", Named("sharp", 1.0), "evaluator.iterations=1")
+    score("again", Named("sharp", 1.0))  # as ranking-h-0: the same set under two names counts once
     for judge in (Named("sharp", 1.0), Named(EVIL, 0.2)):
         for method in ("ranking", "rating"):
             for wording in (0, 1):
@@ -129,7 +130,7 @@ def test_figures_show_what_depends_on_windows_and_judges(root: Path, scores: Sco
     [change] = steady[(steady["varied"] == "iterations") & (steady["at"] == 1)]["change"]
     assert change == pytest.approx(np.abs(of_set(root, "few") - of_set(root, "ranking-h-0")).mean())
     judges = figure("by_judge").data(scores)
-    assert judges.groupby("panel", sort=False)["judge"].apply(list).to_dict() == {
+    assert judges.groupby("panel", sort=False)["judge"].apply(sorted).to_dict() == {
         "ranking · windows of 6, 3 a response": [EVIL, "sharp"], "ranking · windows of 6, 3 a response · wording 1": [EVIL, "sharp"],
         "rating": [EVIL, "sharp"], "rating · wording 1": [EVIL, "sharp"],
     }  # fmt: skip
