@@ -48,8 +48,10 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _leave)
     try:
         main()
-    except (VatError, HydraException, OmegaConfBaseException, ValueError) as error:
-        if isinstance(error, ValueError) and "Config group override" not in str(error):
+    except (VatError, HydraException, OmegaConfBaseException) as error:
+        sys.exit(_told(error))
+    except ValueError as error:
+        if "Config group override" not in str(error):
             raise
         sys.exit(_told(error))
     except KeyboardInterrupt:

@@ -95,6 +95,18 @@ def test_a_mistake_is_one_line_that_says_what_to_do_and_nothing_is_written(case:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("reference", "line"), [
+    ("${nope.nothing}", "config: every reference must resolve; got \"Interpolation key 'nope.nothing' not found\". Check the keys in ${…}."),
+    ("${", "hydra.sweeper.grids[0].value: every reference must resolve; got \"no viable alternative at input '${'\". Check the keys in ${…}."),
+])  # fmt: skip
+def test_a_wrong_reference_in_a_sweep_of_ones_own_is_one_line(reference: str, line: str, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "sweeps").mkdir(parents=True)
+    sweep = {"hydra": {"mode": "MULTIRUN", "sweeper": {"grids": [{"value": reference}]}}}
+    (tmp_path / "mine" / "sweeps" / "wrong.yaml").write_text(f"# @package _global_\n{json.dumps(sweep)}\n")
+    done = launch("--config-dir", "mine", "+sweeps=wrong", cwd=tmp_path)
+    assert (done.returncode, done.stderr.splitlines()) == (2, [line])
+
+
 def test_all_mistakes_of_a_sweep_are_told_together(tmp_path: Path) -> None:
     done = launch("-m", "value=pwer,power,secrity", "strategy=steering,foo", "shots=3,4", cwd=tmp_path)
     starts = sorted(line.split(":")[0] for line in done.stderr.strip().splitlines())

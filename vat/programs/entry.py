@@ -22,8 +22,10 @@ def report(error: Exception) -> int:
 def explain(error: Exception) -> list[str]:
     """An error of ours or of Hydra as lines of the form `<where>: <rule>; got <value>. <next step>`."""
     from hydra.errors import MissingConfigException, OverrideParseException
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import GrammarParseError, InterpolationResolutionError, OmegaConfBaseException
 
+    if not str(error) and isinstance(error.__cause__, OmegaConfBaseException):  # Hydra's own says nothing where a reference cannot be read
+        error = error.__cause__
     text, program = str(error), "" if _program() == "align" else f"-cn {_program()} "
     if isinstance(error, VatError):
         return text.splitlines()
@@ -38,7 +40,10 @@ def explain(error: Exception) -> list[str]:
     if isinstance(error, OverrideParseException):
         return [f"{error.override}: must have the form key=value; got something else. Quote it for the shell, or see --help."]
     if isinstance(error, OmegaConfBaseException):
-        return [f"{error.full_key}: must fit the configuration; got {shown(str(error.msg))}. See --cfg job."]
+        where, what = error.full_key or "config", shown(text.partition("\n")[0])
+        if isinstance(error, (InterpolationResolutionError, GrammarParseError)):
+            return [f"{where}: every reference must resolve; got {what}. Check the keys in ${{…}}."]
+        return [f"{where}: must fit the configuration; got {what}. See --cfg job."]
     return [f"config: must compose; got {shown(text, 300)}. See --help."]
 
 
