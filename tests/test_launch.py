@@ -17,14 +17,8 @@ import pytest
 
 from tests.generate.datasets import filled
 from tests.parts import parts
+from tests.warm import LAUNCH, Warm, launch, typed
 from vat.generate.human import sample_of
-
-LAUNCH = Path(__file__).parents[1] / "launch.py"
-
-
-def launch(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(LAUNCH), *arguments], cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
-
 
 TAX = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99")
 BAD = {
@@ -116,7 +110,7 @@ def test_all_mistakes_of_a_sweep_are_told_together(tmp_path: Path) -> None:
 
 
 def test_a_named_sweep_runs_from_any_directory_and_keys_on_the_command_line_replace_its_own(tmp_path: Path) -> None:
-    done = launch("+sweeps=smoke", "model=scripted", "strategy=steering", *TAX, cwd=tmp_path)
+    done = typed("+sweeps=smoke", "model=scripted", "strategy=steering", *TAX, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 points: 2 jobs and 1 baseline, 0 already done" in done.stdout
     assert (tmp_path / "mlruns" / "mlflow.db").is_file()
@@ -145,12 +139,10 @@ def test_a_job_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(tmp
     arguments = ["data.limit=150", "shots=8", *TAX, "cluster.cpus=1"]
     (tmp_path / "calm").mkdir()
     (tmp_path / "killed").mkdir()
-    assert launch(*arguments, cwd=tmp_path / "calm").returncode == 0
+    assert typed(*arguments, cwd=tmp_path / "calm").returncode == 0
     kept = 0
     for kill in range(3):
-        process = subprocess.Popen(
-            [sys.executable, str(LAUNCH), *arguments], cwd=tmp_path / "killed", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = Warm(*arguments, cwd=tmp_path / "killed", said=tmp_path / "said", complained=tmp_path / "said")
         while process.poll() is None and parts(tmp_path / "killed") <= kept:
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGKILL)
@@ -167,7 +159,7 @@ def _results(folder: Path) -> dict[str, object]:
 
 
 def test_finished_jobs_are_measured_again_by_a_command(tmp_path: Path) -> None:
-    done = launch("model=scripted", "data.limit=12", *TAX, cwd=tmp_path)
+    done = typed("model=scripted", "data.limit=12", *TAX, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     [job] = re.findall(r" (\w{16})$", done.stdout, re.M)
     [baseline] = _results(tmp_path).keys() - {job}

@@ -37,7 +37,8 @@ SWEEPS: dict[str, list[Grid]] = {
     ],
 }
 """Sweep → its grids. Each job goes wrong once, if at all. The second shares most jobs with the first."""
-TIMEOUT_S = 20
+TIMEOUT_S = 90
+"""How long an attempt may take: more than a new worker needs on a busy machine to import everything, or each would be ended and begin again."""
 UP_S, LEAVE_S, WHOLE_S = 90, 60, 300
 """How long a server may take to be up, what is left of a driver to be gone, and a launch to end: bounds for a busy machine, not what they take."""
 AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -16,12 +14,14 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from pyarrow import parquet
 
+from tests import warm
 from tests.generate.dataset_server import FIRST, PRICES, SECOND, WRITER, DatasetServer
 from vat.config_texts import read_dataset, read_vidb
 from vat.programs.dataset import make_dataset
 from vat.programs.vidb import make_database
 
 ROOT = Path(__file__).parents[2]
+Ended = subprocess.CompletedProcess[str]
 KEY = "sk-a-key-that-nobody-may-see-0123456789"
 KEY_NAME = "SOME_KEY"
 NAME = "values"
@@ -40,14 +40,6 @@ PROGRAMS: dict[str, tuple[str, Callable[[Any], Any], Callable[[Any], object]]] =
     "vidb": ("vidb", read_vidb, make_database),
 }
 """By the name of their configuration: in which folder they work, what reads their settings, and the program."""
-LOADED = [
-    "vat.programs.dataset", "vat.generate.search", "vat.generate.writers", "vat.programs.vidb", "mlflow.tracking.client", "pyarrow.parquet", "hydra",
-    "aiohttp", "pandas", "scipy.optimize", "scipy.sparse.linalg",
-]  # fmt: skip
-"""What takes seconds to import."""
-
-forked = multiprocessing.get_context("forkserver")
-forked.set_forkserver_preload(LOADED)
 
 
 class Account(NamedTuple):
@@ -83,15 +75,10 @@ def models_at(
 
 
 def launch(
-    root: Path, overrides: Sequence[str], *, program: str = "dataset", said: Path | None = None, environment: Mapping[str, str] | None = None
-) -> subprocess.Popen[str]:
-    """`python launch.py -cn dataset …` with more in its environment; what it says goes to pipes, or all of it to the end of a file."""
-    command = [sys.executable, str(ROOT / "launch.py"), "-cn", program, f"tracking.root={root}", *overrides]
-    environment = os.environ | {KEY_NAME: KEY} | dict(environment or {})
-    if said is None:
-        return subprocess.Popen(command, cwd=root.parent, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    with said.open("a") as file:
-        return subprocess.Popen(command, cwd=root.parent, env=environment, stdout=file, stderr=file, text=True)
+    root: Path, overrides: Sequence[str], *, program: str = "dataset", how: Callable[..., Ended] = warm.launch, **environment: str
+) -> Ended:  # fmt: skip
+    """`python launch.py -cn dataset …`, ended. environment: what is there besides."""
+    return how("-cn", program, f"tracking.root={root}", *overrides, cwd=root.parent, environment={KEY_NAME: KEY} | environment)
 
 
 def made(root: Path, overrides: Sequence[str], program: str = "dataset") -> Path:
@@ -105,27 +92,18 @@ def made(root: Path, overrides: Sequence[str], program: str = "dataset") -> Path
 
 def in_a_fork(root: Path, overrides: Sequence[str], said: str = "said.txt", program: str = "dataset") -> Running:
     """Begin it in a process that has imported everything already."""
-    process = forked.Process(target=_program, args=(root, list(overrides), root.parent / said, program), daemon=True)
-    process.start()
-    assert process.pid is not None
-
-    def wait() -> int | None:
-        process.join()
-        return process.exitcode
-
-    return Running(process.pid, process.is_alive, wait)
-
-
-def in_a_process(root: Path, overrides: Sequence[str], said: str = "said.txt", program: str = "dataset") -> Running:
-    """Begin `python launch.py`."""
-    process = launch(root, overrides, program=program, said=root.parent / said)
+    file = root.parent / said
+    arguments = ("-cn", program, f"tracking.root={root}", *overrides)
+    process = warm.Warm(*arguments, cwd=root.parent, said=file, complained=file, environment={KEY_NAME: KEY})
     return Running(process.pid, lambda: process.poll() is None, process.wait)
 
 
-def _program(root: Path, overrides: Sequence[str], said: Path, program: str) -> None:
-    os.environ[KEY_NAME] = KEY
-    with said.open("a") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
-        made(root, overrides, program)
+def in_a_process(root: Path, overrides: Sequence[str], said: str = "said.txt", program: str = "dataset") -> Running:
+    """Begin it in one that begins with nothing."""
+    command = [sys.executable, str(warm.LAUNCH), "-cn", program, f"tracking.root={root}", *overrides]
+    with (root.parent / said).open("a") as file:
+        process = subprocess.Popen(command, cwd=root.parent, env=os.environ | {KEY_NAME: KEY}, stdout=file, stderr=file)
+    return Running(process.pid, lambda: process.poll() is None, process.wait)
 
 
 def tables_of(folder: Path) -> dict[str, list[dict[str, Any]]]:

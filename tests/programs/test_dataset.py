@@ -51,10 +51,9 @@ def test_every_model_that_cannot_be_asked_is_named_at_once_and_the_corrected_com
     root = Path(shutil.copytree(empty_store, tmp_path / "mlruns"))
     with DatasetServer(CALM, key=KEY) as server:
         keys = ("model.api_key_env=NOT_THERE", "judges.second.api_key_env=PATH_OF_WRONG_KEY")
-        process = launch(root, [*models_at(server), *FEW, *keys], environment={"PATH_OF_WRONG_KEY": "sk-wrong-0123456789"})
-        _, complaint = process.communicate()
-    assert process.returncode == 2
-    assert complaint.splitlines() == [
+        done = launch(root, [*models_at(server), *FEW, *keys], PATH_OF_WRONG_KEY="sk-wrong-0123456789")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
         "model.api_key_env=NOT_THERE: this environment variable must hold the key; got nothing."
         " Export it, or set model.api_key_env=null if the server wants no key.",
         f"judges.second: model.api_key_env=PATH_OF_WRONG_KEY: {server.url} must accept the key in this variable; got status 401. Check the key.",

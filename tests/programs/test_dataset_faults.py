@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from tests.generate.dataset_server import PRICES, PROSE, DatasetServer, Faults
 from tests.programs.dataset_runs import FEW, KEY, KEY_NAME, NAME, ROOT, SEARCH, account_of, files_of, launch, made, models_at, result_of, tables_of
+from tests.warm import typed
 from vat.errors import OverBudget
 from vat.generate.judges import TRIES
 from vat.theory.schwartz import SCHWARTZ
@@ -85,9 +86,8 @@ def test_no_row_is_lost_doubled_or_invalid_whatever_the_server_does_and_all_that
 ) -> None:
     places = (f"data.countries={countries}", f"data.topics={topics}")  # Python's quotes are Hydra's
     with DatasetServer(FAULTS, delay_s=0.02, patience_s=4.0, key=KEY) as server:
-        process = launch(tmp_path / "mlruns", [*models_at(server), *places, *settings, "data.tries=8"])
-        said, complaint = process.communicate()
-        assert process.returncode == 0, complaint
+        done = launch(tmp_path / "mlruns", [*models_at(server), *places, *settings, "data.tries=8"], how=typed)
+        assert done.returncode == 0, done.stderr
     folder = tmp_path / "mlruns" / "datasets" / NAME
     assert_as_planned(tables_of(folder), countries, topics)
     assert_asked_once(server)
@@ -108,7 +108,7 @@ def test_no_row_is_lost_doubled_or_invalid_whatever_the_server_does_and_all_that
     spoilt = sum(asked.kind == "action" and bool(asked.content) for asked in server.log)
     assert len(rejected) > 0.5 * spoilt
     assert not any(good("action", row["text"]) for row in rejected if " · " in row["id"]), "rejected for nothing"
-    assert KEY not in said + complaint
+    assert KEY not in done.stdout + done.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
     assert PROSE not in (folder / "README.md").read_text()
 

@@ -8,8 +8,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -21,6 +19,7 @@ from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from tests.warm import Warm
 from vat.config import read
 from vat.fanout.sweep import run_points
 from vat.track.job import Job
@@ -81,13 +80,13 @@ def in_process(mlruns: Path, *overrides: str) -> None:
     assert not row.get("failed"), row
 
 
-def launched(mlruns: Path, *overrides: str) -> subprocess.Popen[str]:
+def launched(mlruns: Path, *overrides: str) -> Warm:
     """`python launch.py …`, which has just begun to work: it has said how many jobs there are."""
-    command = [sys.executable, str(ROOT / "launch.py"), f"tracking.root={mlruns}", *SHORT, *overrides]
-    with (mlruns.parent / "said.txt").open("w") as said:
-        process = subprocess.Popen(command, cwd=mlruns.parent, stdout=subprocess.PIPE, stderr=said, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("1 point: 1 job and 1 baseline, "), (mlruns.parent / "said.txt").read_text()
+    said = mlruns.parent / "said.txt"
+    said.unlink(missing_ok=True)
+    process = Warm(f"tracking.root={mlruns}", *SHORT, *overrides, cwd=mlruns.parent, said=said, complained=said)
+    while process.poll() is None and not (said.exists() and "1 point: 1 job and 1 baseline, " in said.read_text()):
+        time.sleep(0.002)
     return process
 
 
@@ -98,8 +97,7 @@ def killed(mlruns: Path, file: str, after_s: float, *overrides: str) -> None:
         time.sleep(0.002)
     time.sleep(after_s)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL, f"ended before it was killed: {(mlruns.parent / 'said.txt').read_text()}"
+    assert process.wait() == -signal.SIGKILL, f"ended before it was killed: {(mlruns.parent / 'said.txt').read_text()}"
 
 
 def folder_of(mlruns: Path) -> Path:
@@ -166,9 +164,7 @@ def kill_again_and_again(mlruns: Path, undisturbed: Path, *attempts: tuple[str, 
     for n, overrides in enumerate(attempts):
         file = files[int((n + draw.random()) / len(attempts) * len(files))]
         killed(mlruns, file, draw.uniform(0, LATEST_S), *overrides)
-    process = launched(mlruns, *attempts[-1])
-    process.communicate()
-    assert process.returncode == 0, (mlruns.parent / "said.txt").read_text()
+    assert launched(mlruns, *attempts[-1]).wait() == 0, (mlruns.parent / "said.txt").read_text()
     assert_the_same(mlruns, undisturbed)
 
 

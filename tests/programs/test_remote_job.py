@@ -6,27 +6,20 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from tests.models.faulty_server import FaultyServer, some
 from tests.parts import parts
+from tests.warm import Warm, launch, typed
 
-LAUNCH = Path(__file__).parents[2] / "launch.py"
 FEW = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "data.limit=12", "shots=2")
 KEY = "sk-a-key-that-nobody-may-see-0123456789"
+KEPT = {"SOME_KEY": KEY}
 
 
-def command(server: FaultyServer, *more: str) -> list[str]:
-    model = ("model=openai", "model.name=served", f"model.base_url={server.url}", "model.api_key_env=SOME_KEY")
-    return [sys.executable, str(LAUNCH), *model, *FEW, *more]
-
-
-def launch(server: FaultyServer, *more: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"SOME_KEY": KEY}
-    return subprocess.run(command(server, *more), cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
+def settings(server: FaultyServer, *more: str) -> list[str]:
+    return ["model=openai", "model.name=served", f"model.base_url={server.url}", "model.api_key_env=SOME_KEY", *FEW, *more]
 
 
 def results(folder: Path) -> dict[str, dict[str, object]]:
@@ -36,11 +29,11 @@ def results(folder: Path) -> dict[str, dict[str, object]]:
 def test_a_job_stops_before_it_costs_more_than_allowed_goes_on_for_more_and_shows_its_key_nowhere(tmp_path: Path) -> None:
     prices = ("model.usd_per_million_read=1.0", "model.usd_per_million_written=2.0")
     with FaultyServer(some(0.1, kinds=["500", "truncated", "dropped"]), key=KEY) as server:
-        stopped = launch(server, *prices, "model.max_cost_usd=0.3", cwd=tmp_path)
+        stopped = launch(*settings(server, *prices, "model.max_cost_usd=0.3"), cwd=tmp_path, environment=KEPT)
         assert stopped.returncode == 1
         assert re.search(r"model\.max_cost_usd=0\.3: a job may not cost more; got 0\.2\d+ USD spent", stopped.stdout)
         assert not results(tmp_path)
-        done = launch(server, *prices, "model.max_cost_usd=9", cwd=tmp_path)
+        done = launch(*settings(server, *prices, "model.max_cost_usd=9"), cwd=tmp_path, environment=KEPT)
         assert done.returncode == 0, done.stderr
         charged = [sum(seen.tokens[n] for seen in server.seen) for n in (0, 1)]
     usages = [result["usage"] for result in results(tmp_path).values()]
@@ -58,21 +51,20 @@ def test_a_job_killed_while_it_asks_ends_with_the_answers_of_an_undisturbed_one(
     (tmp_path / "calm").mkdir()
     (tmp_path / "killed").mkdir()
     with FaultyServer(delay_s=0.02) as server:
-        assert launch(server, "model.concurrency=8", cwd=tmp_path / "calm").returncode == 0
+        slowly = settings(server, "model.concurrency=8")
+        assert typed(*slowly, cwd=tmp_path / "calm", environment=KEPT).returncode == 0
         asked = len(set(server.good))
         server.seen.clear()
-        environment, kept = os.environ | {"SOME_KEY": KEY}, 0
+        kept = 0
         for _ in range(2):
-            process = subprocess.Popen(
-                command(server, "model.concurrency=8"), cwd=tmp_path / "killed", env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+            process = Warm(*slowly, cwd=tmp_path / "killed", said=tmp_path / "said", complained=tmp_path / "said", environment=KEPT)
             while process.poll() is None and parts(tmp_path / "killed") <= kept:
                 time.sleep(0.02)
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
             before, kept = kept, parts(tmp_path / "killed")
             assert kept > before, "killed after the end"
-        assert launch(server, "model.concurrency=8", cwd=tmp_path / "killed").returncode == 0
+        assert launch(*slowly, cwd=tmp_path / "killed", environment=KEPT).returncode == 0
         repeated = len(server.good) - asked
     steps = [{key: result["steps"] for key, result in results(tmp_path / name).items()} for name in ("calm", "killed")]
     assert steps[0] == steps[1]
