@@ -152,8 +152,9 @@ def logged(folder: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in line.items() if name != "tokens_per_s"} for line in lines]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["dpo", "lora"])
 def test_a_run_killed_again_and_again_ends_with_the_bits_of_an_undisturbed_one(kind: str, compose: Compose, tmp_path: Path) -> None:
+    """sft: as a whole job in tests/programs/test_killed_job.py."""
     _killed(kind, compose, tmp_path, kills=2, steps=6)
 
 

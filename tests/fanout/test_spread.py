@@ -18,6 +18,7 @@ from vat.fanout.sweep import run_points
 from vat.models.base import Kept
 from vat.models.scripted import ScriptedModel
 from vat.models.tiny.model import TinyModel
+from vat.types import Answers
 
 PROMPTS = [QUESTION.prompt(probe) for probe in SPLIT.test.rows[:300]]
 
@@ -26,7 +27,7 @@ PROMPTS = [QUESTION.prompt(probe) for probe in SPLIT.test.rows[:300]]
 def ray_here() -> Iterator[None]:
     import ray
 
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=6, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 
@@ -35,40 +36,47 @@ def tiny() -> TinyModel:
     return TinyModel(dtype="float32", device="cpu", memory_gib=1.0, attention="auto", template_options={})
 
 
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spread, "BLOCK", 64)
+@pytest.fixture(scope="module", autouse=True)
+def small_blocks() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(spread, "BLOCK", 64)
+        yield
 
 
-def test_answers_are_the_models_own_and_the_same_bits_for_any_number_of_workers(small_blocks: None) -> None:
-    plain = tiny().rate(PROMPTS)
-    found = []
-    for workers in (1, 2):
-        model = SpreadModel(model=tiny(), workers=workers, cpus=1)
-        found.append(model.rate(PROMPTS))
-        model.unload()
-    assert np.array_equal(found[0].probability_N5, found[1].probability_N5)
-    assert np.abs(found[0].probability_N5 - plain.probability_N5).max() < 1e-5
-    assert np.array_equal(found[0].probability_N5.argmax(axis=1), plain.probability_N5.argmax(axis=1))
-
-
-def test_what_is_kept_is_not_asked_again_and_every_other_row_comes_once(small_blocks: None) -> None:
+@pytest.fixture(scope="module")
+def model() -> Iterator[SpreadModel]:
+    """Two workers, which import for seconds, for all tests."""
     model = SpreadModel(model=tiny(), workers=2, cpus=1)
-    whole = model.rate(PROMPTS)
+    yield model
+    model.unload()
+
+
+@pytest.fixture(scope="module")
+def whole(model: SpreadModel) -> Answers:
+    return model.rate(PROMPTS)
+
+
+def test_answers_are_the_models_own_and_the_same_bits_for_any_number_of_workers(whole: Answers) -> None:
+    plain, one = tiny().rate(PROMPTS), SpreadModel(model=tiny(), workers=1, cpus=1)
+    of_one = one.rate(PROMPTS)
+    one.unload()
+    assert np.array_equal(of_one.probability_N5, whole.probability_N5)
+    assert np.abs(whole.probability_N5 - plain.probability_N5).max() < 1e-5
+    assert np.array_equal(whole.probability_N5.argmax(axis=1), plain.probability_N5.argmax(axis=1))
+
+
+def test_what_is_kept_is_not_asked_again_and_every_other_row_comes_once(model: SpreadModel, whole: Answers) -> None:
     kept = frozenset([*range(70, 130), 3, 299])
     rows: list[int] = []
     for part in model.ratings(PROMPTS, max_new_tokens=16, kept=Kept(kept)):
         rows += part.rows
         assert np.array_equal(part.answers.probability_N5, whole.probability_N5[list(part.rows)]), "the same bits"
-    model.unload()
     assert sorted(rows) == sorted(set(range(300)) - kept)
 
 
-def test_a_worker_that_dies_is_replaced(small_blocks: None) -> None:
+def test_a_worker_that_dies_is_replaced(model: SpreadModel, whole: Answers) -> None:
     import ray
 
-    model = SpreadModel(model=tiny(), workers=2, cpus=1)
-    whole = model.rate(PROMPTS)
     stream = model.ratings(PROMPTS, max_new_tokens=16)
     parts = [next(stream)]
     ray.kill(model.__dict__["_raters"][0], no_restart=False)
@@ -76,11 +84,10 @@ def test_a_worker_that_dies_is_replaced(small_blocks: None) -> None:
     found = np.full((300, 5), np.nan)
     for part in parts:
         found[list(part.rows)] = part.answers.probability_N5
-    model.unload()
     assert np.array_equal(found, whole.probability_N5)
 
 
-def test_an_error_of_the_model_is_its_own(small_blocks: None) -> None:
+def test_an_error_of_the_model_is_its_own() -> None:
     model: Any = SpreadModel(model=ScriptedModel(sway=0.5, refusals=0.0, fails_on=PROMPTS[200].messages[0].content), workers=2, cpus=1)
     with pytest.raises(BackendError, match="scripted"):
         model.rate(PROMPTS)

@@ -17,6 +17,7 @@ import pytest
 from mlflow import MlflowClient
 from sqlalchemy.engine.default import DefaultDialect
 
+from tests.warm import forked
 from vat.errors import BackendError, ConfigError, DataError
 from vat.track.experiment import without_password
 from vat.track.job import Job
@@ -41,15 +42,11 @@ def count(*given):
 Runs(Tracking(root=sys.argv[1], uri=None, experiment="vat"), None)
 """
 
-OPEN = """
-import sys, time
-from pathlib import Path
-from vat.track.runs import Runs
-from vat.track.settings import Tracking
-print("ready", flush=True)
-sys.stdin.readline()
-Runs(Tracking(root=sys.argv[1], uri=None, experiment="vat"), "sweep " + sys.argv[2])
-"""
+
+def opened(root: str, sweep: str, together: Any) -> None:
+    """In a process of its own."""
+    together.wait()
+    Runs(Tracking(root=root, uri=None, experiment="vat"), sweep)
 
 
 def tracking(tmp_path: Path, uri: str | None = None) -> Tracking:
@@ -187,14 +184,13 @@ def test_a_run_that_stops_says_how_and_is_taken_up_again(tmp_path: Path, error: 
 
 def test_eight_processes_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
     where = tracking(tmp_path)
-    command = [sys.executable, "-c", OPEN, where.root]
-    openers = [subprocess.Popen([*command, str(n % 2)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for n in range(8)]
+    together = forked.Barrier(8)
+    openers = [forked.Process(target=opened, args=(where.root, f"sweep {n % 2}", together)) for n in range(8)]
     for opener in openers:
-        assert opener.stdout is not None
-        opener.stdout.readline()
+        opener.start()
     for opener in openers:
-        opener.communicate("go\n")
-    assert [opener.returncode for opener in openers] == [0] * 8
+        opener.join()
+    assert [opener.exitcode for opener in openers] == [0] * 8
     assert len(all_runs(where)) == 2, "four of them opened the same sweep"
 
 
