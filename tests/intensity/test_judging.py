@@ -20,7 +20,7 @@ from vat.elicit.desk import Said
 from vat.errors import BackendError, ConfigError, DataError
 from vat.intensity import judging
 from vat.intensity.judging import TRIES, UNREADABLE, Ranked, RankingJudge, reading_of
-from vat.intensity.ranking import Target
+from vat.intensity.ranking import Target, ranking_prompt
 from vat.intensity.windows import Window, pool_windows
 from vat.models.remote import RemoteModel
 from vat.models.tiny.model import TinyModel
@@ -53,6 +53,19 @@ def test_a_judge_ranks_the_texts_of_each_window_whatever_the_order_in_which_it_s
     assert [one.window for one in ranked] == windows
     assert all(in_order(one) and one.tries == 1 for one in ranked)
     assert (judge.windows, judge.replies) == ({"": 48}, {"": 48})
+
+
+def test_a_judge_is_asked_in_the_wording_that_it_is_given(tmp_path: Path) -> None:
+    asked = []
+    for wording in (0, 1):
+        speaker = Speaker(speaking(INTENSITY, sharpness=SURE))
+        judge = RankingJudge(desk_of(tmp_path / str(wording), {"judge a": speaker}), "judge a", way="texts", wording=wording, max_new_tokens=60)
+        assert all(in_order(one) for one in judge.rank(CARE, windows_of(3)[:1], TEXTS))
+        asked += speaker.asked
+    assert [prompt.messages for prompt in asked] == [
+        ranking_prompt(CARE, [TEXTS[one] for one in windows_of(3)[0].shown], wording=wording).messages for wording in (0, 1)
+    ]
+    assert asked[0].messages != asked[1].messages
 
 
 def test_what_cannot_be_read_is_asked_again_in_another_order(tmp_path: Path) -> None:

@@ -28,13 +28,14 @@ from vat.programs.vidb import make_database
 from vat.track.runs import Runs
 from vat.types import Prompt
 
-FEW = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "data.limit=12", "model=scripted")
+FEW = ("measure=[tax]", "measure.tax.n_perm=99", "measure.tax.n_boot=99", "data.limit=36", "model=scripted")
 REFUSAL = "I'm sorry, but I can't help with that request."
+EAGER = ("Australia", "Canada", "Egypt", "France", "Germany", "India")
 
 
 @pytest.fixture
 def spoken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An open question is answered at the level +6 after a preamble and at −2 without one, or, in a third of the scenes, refused."""
+    """An open question is answered at −2 without a preamble; after one at +7 in some countries, +5 in others, or, in a third of scenes, refused."""
     written = ScriptedModel._said
 
     def said(self: ScriptedModel, prompt: Prompt) -> str:
@@ -44,7 +45,8 @@ def spoken(monkeypatch: pytest.MonkeyPatch) -> None:
         steered = OPENING in asked
         if steered and sum(map(ord, asked)) % 3 == 0:
             return REFUSAL
-        return f"I do it at level {'+6.00' if steered else '-2.00'} here."
+        level = -2 if not steered else 7 if any(country in asked for country in EAGER) else 5
+        return f"I do it at level {level:+.2f} here."
 
     monkeypatch.setattr(ScriptedModel, "_said", said)
 
@@ -87,6 +89,7 @@ def test_a_runs_answers_before_and_after_give_a_delta_and_refusals_are_counted_a
     delta_S = (scenes["power after"] - scenes["power before"]).to_numpy(dtype=float)
     whole = mean_interval(delta_S, factors={name: scenes[name].tolist() for name in ("country", "topic")})
     assert whole[1:] == pytest.approx((found["delta"], found["delta_low"], found["delta_high"])), "as a gain's: for other countries and topics too"
+    assert mean_interval(delta_S).high < found["delta_high"], "of these scenes alone it would be narrower"
     assert (found["target"], found["after_low"] < found["after"] < found["after_high"]) == (2, True)
     assert result["bias"][0]["windows"] == 3 * len(refused), "before and after are shown in one order, which is one witness"
     client = MlflowClient(tracking_uri=run.tracking.store_uri)

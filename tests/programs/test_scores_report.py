@@ -141,6 +141,9 @@ def test_figures_show_what_depends_on_windows_and_judges(root: Path, scores: Sco
     bias = figure("position_bias").data(scores)
     assert set(bias[bias["size"] == 6]["judge"]) == {"sharp", EVIL}
     assert bias[(bias["size"] == 6) & (bias["judge"] == "sharp")]["share"].sum() == pytest.approx(1)
+    of_sharp = scores.bias[(scores.bias["size"] == 6) & (scores.bias["judge"] == "sharp")]["windows"]
+    assert of_sharp.nunique() > 1, "that of few is smaller"
+    assert set(bias[(bias["size"] == 6) & (bias["judge"] == "sharp")]["windows"]) == {of_sharp.max()}
     assert bias[bias["size"] == 2]["place"].tolist() == [1], "of two places one says it all"
     assert ((bias["low"] <= bias["share"]) & (bias["share"] <= bias["high"])).all()
 
@@ -172,6 +175,16 @@ def test_of_a_single_set_there_is_no_comparison_and_figures_say_what_they_need(a
     assert "Rating or ranking?" not in page
     assert "scores of the same responses by two judges" in page
     assert [path.stem for path in (folder / "figures").glob("*.pdf")] == ["position_bias"]
+
+
+def test_a_label_counts_for_the_value_that_it_is_of_and_no_other(root: Path, tmp_path: Path) -> None:
+    [whole] = scores_of([root / "intensity" / "few"]).sets.to_dict("records")
+    folder = shutil.copytree(root / "intensity" / "few", tmp_path / "intensity" / "two")
+    power = pd.read_parquet(folder / "scores.parquet")
+    pd.concat([power, power.assign(value="hedonism", intensity=-power["intensity"])]).to_parquet(folder / "scores.parquet")
+    found = scores_of([folder])
+    assert found.responses.groupby("of")["label"].count().to_dict() == {"hedonism": 0, "power": 40}
+    assert [found.sets[name][0] for name in ("sign_right", "ranked_right")] == [whole["sign_right"], whole["ranked_right"]]
 
 
 def test_judges_of_one_name_are_told_apart_by_what_they_differ_in(root: Path, tmp_path: Path) -> None:

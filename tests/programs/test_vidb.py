@@ -218,6 +218,9 @@ def test_scores_are_near_the_truth_with_intervals_that_hold_it(levels: Path, tmp
     assert ((table["low"] <= true + 1) & (true - 1 <= table["high"])).mean() > 0.9
     assert (table["windows"] == 3).all()
     assert "60 responses, 1 values, 180 windows of 6" in capsys.readouterr().out
+    [run] = MlflowClient(tracking_uri=f"sqlite:///{levels}/mlflow.db").search_runs(["1"], "attributes.run_name LIKE '%sharp'")
+    first = [run.data.metrics[f"windows_of_6/place_{place}_first"] for place in range(1, 7)]
+    assert sum(first) == pytest.approx(1), "its bias by position is among what runs are compared by"
 
 
 def test_a_blunt_judge_is_said_and_reckoned_with(levels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
