@@ -22,6 +22,8 @@ from vat.programs.vidb import make_database
 
 ROOT = Path(__file__).parents[2]
 Ended = subprocess.CompletedProcess[str]
+Running = warm.Warm | subprocess.Popen[bytes]
+"""A process that makes a dataset: its pid, `poll` and `wait`."""
 KEY = "sk-a-key-that-nobody-may-see-0123456789"
 KEY_NAME = "SOME_KEY"
 NAME = "values"
@@ -48,14 +50,6 @@ class Account(NamedTuple):
     requests: int
     read: float
     written: float
-
-
-class Running(NamedTuple):
-    """A process that makes a dataset. wait: for its end; returns the exit status."""
-
-    pid: int
-    alive: Callable[[], bool]
-    wait: Callable[[], int | None]
 
 
 def models_at(
@@ -94,16 +88,22 @@ def in_a_fork(root: Path, overrides: Sequence[str], said: str = "said.txt", prog
     """Begin it in a process that has imported everything already."""
     file = root.parent / said
     arguments = ("-cn", program, f"tracking.root={root}", *overrides)
-    process = warm.Warm(*arguments, cwd=root.parent, said=file, complained=file, environment={KEY_NAME: KEY})
-    return Running(process.pid, lambda: process.poll() is None, process.wait)
+    return warm.Warm(*arguments, cwd=root.parent, said=file, complained=file, environment={KEY_NAME: KEY})
 
 
 def in_a_process(root: Path, overrides: Sequence[str], said: str = "said.txt", program: str = "dataset") -> Running:
     """Begin it in one that begins with nothing."""
     command = [sys.executable, str(warm.LAUNCH), "-cn", program, f"tracking.root={root}", *overrides]
     with (root.parent / said).open("a") as file:
-        process = subprocess.Popen(command, cwd=root.parent, env=os.environ | {KEY_NAME: KEY}, stdout=file, stderr=file)
-    return Running(process.pid, lambda: process.poll() is None, process.wait)
+        return subprocess.Popen(command, cwd=root.parent, env=os.environ | {KEY_NAME: KEY}, stdout=file, stderr=file)
+
+
+def inode_of(file: Path) -> int | None:
+    """Another one whenever the file is written."""
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def tables_of(folder: Path) -> dict[str, list[dict[str, Any]]]:

@@ -16,7 +16,20 @@ from typing import NamedTuple
 import pytest
 
 from tests.generate.dataset_server import Asked, DatasetServer, Faults
-from tests.programs.dataset_runs import FEW, KEY, NAME, Account, Running, account_of, files_of, in_a_fork, in_a_process, models_at, tables_of
+from tests.programs.dataset_runs import (
+    FEW,
+    KEY,
+    NAME,
+    Account,
+    Running,
+    account_of,
+    files_of,
+    in_a_fork,
+    in_a_process,
+    inode_of,
+    models_at,
+    tables_of,
+)
 from vat.generate.plan import OF_SEARCH
 from vat.models.exchange import GATHER_S
 from vat.track.store import EVERY_S
@@ -93,7 +106,7 @@ def killed(server: DatasetServer, start: Callable[[], Running], folder: Path, mo
     if not moment.file:
         server.then, server.stop_at = kill, moment.answers
     running = start()
-    while running.alive() and not server.stopped.is_set():
+    while running.poll() is None and not server.stopped.is_set():
         if moment.file and inode_of(folder / moment.file) not in (None, inode):
             time.sleep(moment.after_s)
             kill()
@@ -101,14 +114,6 @@ def killed(server: DatasetServer, start: Callable[[], Running], folder: Path, mo
         time.sleep(0.002)
     assert running.wait() == -signal.SIGKILL, "ended before it was killed"
     return times[0]
-
-
-def inode_of(file: Path) -> int | None:
-    """Another one whenever the file is written."""
-    try:
-        return file.stat().st_ino
-    except FileNotFoundError:
-        return None
 
 
 def assert_little_was_asked_twice(server: DatasetServer, kills: Sequence[float]) -> None:

@@ -73,7 +73,7 @@ def test_every_text_has_its_intensity_whatever_the_server_does_and_all_that_it_c
     with JudgeServer(levels, FAULTS, key=KEY) as server:
         began = time.monotonic()
         running = start(root, [*models_at(server, {"model": FIRST}, PRICES), *settings], program="vidb")
-        while running.alive():
+        while running.poll() is None:
             if memory := memory_of(running.pid):
                 looks.append((len(server.log), memory))
             time.sleep(LOOK_S)

@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from tests.generate.dataset_server import FIRST, Faults
 from tests.intensity.judge_server import MEMBER, PRICES, JudgeServer, corpus
-from tests.programs.dataset_runs import KEY, Account, Running, account_of, in_a_fork, models_at
+from tests.programs.dataset_runs import KEY, Account, Running, account_of, in_a_fork, inode_of, models_at
 from vat.models.exchange import GATHER_S
 from vat.track.store import EVERY_S
 
@@ -120,13 +120,13 @@ def killed(place: Place, moment: Moment) -> Kill | None:
         return not moment.tried or (trials_of(server) >= trials and len(server.answered) >= moment.answers)
 
     running = begun(place)
-    while running.alive() and not reached():
+    while running.poll() is None and not reached():
         time.sleep(0.001)
     until = time.monotonic() + moment.after_s
-    while running.alive() and time.monotonic() < until:
+    while running.poll() is None and time.monotonic() < until:
         time.sleep(0.001)
     at = time.monotonic()
-    if running.alive():
+    if running.poll() is None:
         os.kill(running.pid, signal.SIGKILL)
     if (status := running.wait()) != -signal.SIGKILL:
         assert status == 0, place.said()
@@ -139,14 +139,6 @@ def killed(place: Place, moment: Moment) -> Kill | None:
 
 def trials_of(server: JudgeServer) -> int:
     return sum(asked.kind == "trial" and not asked.fault for asked in server.log)
-
-
-def inode_of(file: Path) -> int | None:
-    """Another one whenever the file is written."""
-    try:
-        return file.stat().st_ino
-    except FileNotFoundError:
-        return None
 
 
 def answers_in(folder: Path) -> int:
